@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* bpf/insert.bpf.c – every insert, counted, and in Go timed, by map type. Nothing is sent: counters only.
+ *
+ * These run at every insert, so they read registers in place and touch arrays only. Counts are exact; a time is lost
+ * when two goroutines inside inserts share a place of insert_starts.
+ */
+#include "bpf/goroutine.h"
+
+/* Without a copy of all registers: those that hold arguments, the stack pointer and g. */
+static __always_inline __u64 register_in_place(const struct pt_regs *ctx, __u32 reg)
+{
+	__u64 ax = ctx->ax, bx = ctx->bx, cx = ctx->cx, sp = ctx->sp;
+
+	/* Loaded one by one: the verifier refuses a load from a chosen place of the context. */
+	barrier_var(ax);
+	barrier_var(bx);
+	barrier_var(cx);
+	barrier_var(sp);
+	switch (reg) {
+	case MS_REG_AX:
+		return ax;
+	case MS_REG_BX:
+		return bx;
+	case MS_REG_CX:
+		return cx;
+	case MS_REG_SP:
+		return sp;
+	default:
+		return 0;
+	}
+}
+
+static __always_inline __u64 field_in_place(const struct pt_regs *ctx, const struct ms_field *field)
+{
+	__u64 at = register_in_place(ctx, field->reg);
+
+	if (field->derefs)
+		at = read_user_word(at + field->offset[0]);
+	return field->derefs > 1 ? read_user_word(at + field->offset[1]) : at;
+}
+
+/* The entry of a type on this CPU; NULL when its places are taken by others. */
+static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type)
+{
+	__u32 hash = hash_of(type ^ target);
+
+#pragma unroll
+	for (__u32 i = 0; i < MS_TYPE_PROBES; i++) {
+		__u32 index = (hash + i) % MS_INSERT_TYPES;
+		struct ms_insert_type *entry = bpf_map_lookup_elem(&insert_types, &index);
+
+		if (!entry)
+			return NULL;
+		if (entry->target == target && entry->type == type)
+			return entry;
+		if (!entry->target) {
+			entry->type = type;
+			entry->target = target;
+			return entry;
+		}
+	}
+	return NULL;
+}
+
+/* Counts the hit; returns the time when this is one of those that are measured, else 0. */
+static __always_inline __u64 meter_insert(struct ms_overhead *overhead, const struct ms_descriptor *descriptor)
+{
+	__u32 site_class = descriptor->flags >> MS_SITE_CLASS_SHIFT;
+
+	if (site_class >= MS_SITE_CLASSES)
+		return 0;
+	return overhead->hits[site_class]++ & (MS_METER_EVERY - 1) ? 0 : bpf_ktime_get_ns();
+}
+
+static __always_inline void count(struct pt_regs *ctx, const struct ms_target *target,
+				  const struct ms_descriptor *descriptor)
+{
+	struct ms_insert_type *entry;
+	struct insert_start *start;
+	__u64 actor, type;
+	__u32 index;
+
+	if (!descriptor->field_count) {
+		count_up(&inserts, target->slot);
+		return;
+	}
+	type = field_in_place(ctx, &descriptor->fields[0]);
+	entry = entry_of(target->id, type);
+	if (entry)
+		__sync_fetch_and_add(&entry->count, 1);
+	else
+		count_up(&inserts, target->slot);
+	actor = current_g(target, ctx->r14);
+	index = hash_of(actor) % MS_STARTS;
+	start = bpf_map_lookup_elem(&insert_starts, &index);
+	if (!start)
+		return;
+	start->actor = actor;
+	start->target = target->id;
+	start->type = type;
+	/* fields[2]: not 0 while a resize of the map is under way. */
+	start->resized = descriptor->field_count > 2 && field_in_place(ctx, &descriptor->fields[2]);
+	start->begin_ns = bpf_ktime_get_ns();
+}
+
+SEC("?uprobe")
+int count_insert(struct pt_regs *ctx)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, index;
+	struct ms_target *target = bpf_map_lookup_elem(&targets, &tgid);
+	const struct ms_descriptor *descriptor;
+	struct ms_overhead *overhead;
+	__u64 began_ns;
+
+	if (!target)
+		return 0;
+	index = (__u32)bpf_get_attach_cookie(ctx);
+	descriptor = bpf_map_lookup_elem(&descriptors, &index);
+	index = target->slot;
+	overhead = bpf_map_lookup_elem(&overheads, &index);
+	if (!descriptor || !overhead)
+		return 0;
+	began_ns = meter_insert(overhead, descriptor);
+	if (!(ctx->flags & descriptor->skip_eflags))
+		count(ctx, target, descriptor);
+	if (began_ns)
+		overhead->program_ns += MS_METER_EVERY * run_time(began_ns);
+	return 0;
+}
+
+static __always_inline __u32 log2_of(__u64 value)
+{
+	__u32 log = 0;
+
+#pragma unroll
+	for (__u32 shift = 16; shift; shift >>= 1) {
+		if (value >> shift) {
+			value >>= shift;
+			log += shift;
+		}
+	}
+	return log;
+}
+
+static __always_inline void add_time(struct pt_regs *ctx, const struct ms_target *target, __u64 now)
+{
+	struct ms_insert_type *entry;
+	struct insert_start *start;
+	__u32 index, phase, bucket;
+	__u64 actor;
+
+	actor = current_g(target, ctx->r14);
+	index = hash_of(actor) % MS_STARTS;
+	start = bpf_map_lookup_elem(&insert_starts, &index);
+	if (!start || start->actor != actor || start->target != target->id || !actor)
+		return;
+	start->actor = 0;
+	entry = entry_of(target->id, start->type);
+	if (!entry)
+		return;
+	phase = start->resized ? MS_DURING_RESIZE : MS_STEADY;
+	now -= start->begin_ns;
+	bucket = log2_of(now);
+	barrier_var(bucket);
+	if (bucket >= MS_TIME_BUCKETS)
+		bucket = MS_TIME_BUCKETS - 1;
+	__sync_fetch_and_add(&entry->sum_ns[phase & 1], now);
+	__sync_fetch_and_add(&entry->log2_ns[phase & 1][bucket], 1);
+}
+
+SEC("?uprobe")
+int end_insert(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, index;
+	struct ms_target *target = bpf_map_lookup_elem(&targets, &tgid);
+	const struct ms_descriptor *descriptor;
+
+	if (!target)
+		return 0;
+	add_time(ctx, target, now);
+	/* The lowest bits of the clock are as good as random. */
+	if (now & (MS_METER_EVERY - 1))
+		return 0;
+	index = (__u32)bpf_get_attach_cookie(ctx);
+	descriptor = bpf_map_lookup_elem(&descriptors, &index);
+	if (descriptor)
+		add_use(target, descriptor, MS_METER_EVERY, MS_METER_EVERY * run_time(now));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
