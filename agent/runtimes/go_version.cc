@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/runtimes/go_version.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace mapscope {
+
+Status check_go_version(const Program& program) {
+  const GoBuild& build = program.go->build();
+  if (build.version >= kFirstCheckedGo && build.version < kFirstUncheckedGo) return Done{};
+  const std::string found = build.text.empty() ? "a Go program that does not tell its version"
+                                               : "built with " + build.text;
+  return Error{ErrorKind::kUnsupported,
+               program.elf.name() + ": " + found + "; the maps of Go 1.15 to 1.27 are known",
+               "go_version"};
+}
+
+bool is_go_map_code(std::string_view function, std::string_view /*map_type*/) {
+  // Other packages below internal/ have maps of their own, which they fill at their own lines.
+  static constexpr std::array<std::string_view, 9> kPrefixes = {"runtime.",
+                                                                "internal/runtime/",
+                                                                "internal/abi.",
+                                                                "internal/sync.",
+                                                                "internal/concurrent.",
+                                                                "sync.",
+                                                                "sync/",
+                                                                "reflect.",
+                                                                "maps."};
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [&](std::string_view prefix) { return function.starts_with(prefix); });
+}
+
+bool is_go_map_fatal(std::string_view message) {
+  return message.find("concurrent map") != std::string_view::npos;
+}
+
+std::string make_advice(std::string_view map_type, uint64_t entries) {
+  if (entries == 0) return "a size for make";
+  return "make(" + std::string(map_type.empty() ? "map[…]…" : map_type) + ", " +
+         std::to_string(entries) + ")";
+}
+
+}  // namespace mapscope
