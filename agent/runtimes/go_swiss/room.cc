@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/runtimes/go_swiss/room.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <string>
+#include <utility>
+
+#include "agent/runtimes/go_swiss/layout.h"
+#include "agent/runtimes/go_swiss/probes.h"
+#include "agent/runtimes/go_version.h"
+
+namespace mapscope::go_swiss {
+namespace {
+
+constexpr uint64_t kMaxDirectory = 1ULL << 40;
+
+// A profile can inline any one of them away.
+constexpr std::array<std::string_view, 3> kLookedFor = {"internal/runtime/maps.(*table).rehash",
+                                                        "internal/runtime/maps.(*Map).growToTable",
+                                                        "internal/runtime/maps.newTable"};
+constexpr std::array<std::string_view, 3> kHosts = {"runtime.map", "internal/runtime/maps.",
+                                                    "reflect.map"};
+
+Result<std::optional<Match>> identify(const Program& program) {
+  if (program.go == nullptr) return std::optional<Match>();
+  const bool mine = std::any_of(kLookedFor.begin(), kLookedFor.end(), [&](std::string_view name) {
+    return program.go->find_function(name).has_value();
+  });
+  if (!mine) return std::optional<Match>();
+  if (Status checked = check_go_version(program); !checked) return std::move(checked).error();
+  const GoBuild& build = program.go->build();
+  return std::optional(Match{build.text, probes_of(build.version)});
+}
+
+Error impossible(const std::string& what) {
+  return {ErrorKind::kCorrupt, "internal/runtime/maps: " + what};
+}
+
+bool is_read(const ms_resize_record& record, Field index) {
+  return (record.begin_valid >> index & 1) != 0;
+}
+
+// 7/8 of the slots; of a table of one group, all but one.
+uint64_t max_load(uint64_t slots) { return slots - slots / kGroupSlots; }
+
+uint64_t groups_bytes(uint64_t group_bytes, uint64_t slots) {
+  return slots / kGroupSlots * group_bytes;
+}
+
+// Without the directory and the headers of tables.
+void apply_type(const ms_resize_record& record, MapTypes* types, uint64_t allocated_slots,
+                ResizeMeaning* meaning) {
+  if (types == nullptr || !is_read(record, kType)) return;
+  const GoMapType* type = types->find(record.begin_fields[kType]);
+  if (type == nullptr) return;
+  meaning->map_type = type->name;
+  if (type->group_bytes > 0 && allocated_slots > 0)
+    meaning->new_bytes = groups_bytes(type->group_bytes, allocated_slots);
+}
+
+Result<ResizeMeaning> small_to_table(const ms_resize_record& record, MapTypes* types) {
+  if (!is_read(record, kUsed)) return impossible("a small map could not be read");
+  const uint64_t used = record.begin_fields[kUsed];
+  if (used > kGroupSlots) return impossible("a small map of " + std::to_string(used) + " entries");
+  ResizeMeaning meaning;
+  meaning.kind = "small_to_table";
+  meaning.trigger = is_read(record, kFullOnly) ? "full" : "load";
+  meaning.old_slots = kGroupSlots;
+  meaning.new_slots = kFirstTableSlots;
+  meaning.entries = used;
+  meaning.old_directory = 0;
+  meaning.new_directory = 1;
+  apply_type(record, types, kFirstTableSlots, &meaning);
+  return meaning;
+}
+
+// What rehash() and pruneTombstones() are told of the table.
+struct Table {
+  uint64_t used;
+  uint64_t capacity;
+  uint64_t local_depth;
+  uint64_t directory;
+};
+
+Result<Table> read_table(const ms_resize_record& record) {
+  for (const Field index : {kUsed, kCapacity, kLocalDepth, kDirectory, kMapUsed}) {
+    if (!is_read(record, index)) return impossible("a table could not be read");
+  }
+  const uint64_t* fields = record.begin_fields;
+  const Table table{fields[kUsed], fields[kCapacity], fields[kLocalDepth], fields[kDirectory]};
+  if (!std::has_single_bit(table.capacity) || table.capacity < kGroupSlots ||
+      table.capacity > kMaxTableSlots)
+    return impossible("a table of " + std::to_string(table.capacity) + " slots");
+  if (table.used > max_load(table.capacity))
+    return impossible(std::to_string(table.used) + " entries in " + std::to_string(table.capacity) +
+                      " slots");
+  if (!std::has_single_bit(table.directory) || table.directory > kMaxDirectory)
+    return impossible("a directory of " + std::to_string(table.directory));
+  if (table.local_depth > static_cast<uint64_t>(std::countr_zero(table.directory)))
+    return impossible("a table deeper than its directory");
+  return table;
+}
+
+Result<ResizeMeaning> prune(const ms_resize_record& record, MapTypes* types) {
+  const Result<Table> table = read_table(record);
+  if (!table) return table.error();
+  ResizeMeaning meaning;
+  meaning.kind = "prune";
+  meaning.trigger = "tombstones";
+  meaning.old_slots = meaning.new_slots = table->capacity;
+  meaning.entries = record.begin_fields[kMapUsed];
+  meaning.old_directory = meaning.new_directory = table->directory;
+  apply_type(record, types, 0, &meaning);
+  return meaning;
+}
+
+Result<ResizeMeaning> rehash(const ms_resize_record& record, MapTypes* types) {
+  const Result<Table> table = read_table(record);
+  if (!table) return table.error();
+  ResizeMeaning meaning;
+  const bool splits = table->capacity == kMaxTableSlots;
+  meaning.kind = splits ? "split" : "grow";
+  // growthLeft is 0 here, so what is missing was removed and still takes a slot.
+  meaning.trigger = table->used < max_load(table->capacity) ? "tombstones" : "load";
+  meaning.old_slots = table->capacity;
+  meaning.new_slots = 2 * table->capacity;
+  meaning.entries = record.begin_fields[kMapUsed];
+  const bool doubles =
+      splits && table->local_depth == static_cast<uint64_t>(std::countr_zero(table->directory));
+  meaning.old_directory = table->directory;
+  meaning.new_directory = doubles ? 2 * table->directory : table->directory;
+  if (splits) {
+    meaning.level = static_cast<uint32_t>(table->local_depth);
+    // So many that make() gives the directory a table for each of the two.
+    meaning.reserve = (max_load(kMaxTableSlots) << table->local_depth) + 1;
+  }
+  apply_type(record, types, 2 * table->capacity, &meaning);
+  return meaning;
+}
+
+Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* types) {
+  Result<ResizeMeaning> meaning = is_read(record, kPruned)    ? prune(record, types)
+                                  : is_read(record, kMapUsed) ? rehash(record, types)
+                                                              : small_to_table(record, types);
+  if (meaning) meaning->map_addr = record.begin_fields[kMap];
+  return meaning;
+}
+
+constexpr Runtime kRuntime = {
+    .name = "go_swiss",
+    .describe = "Go swiss maps",
+    .looked_for = kLookedFor,
+    .hosts = kHosts,
+    .identify = identify,
+    .normalize = normalize,
+    .is_map_code = is_go_map_code,
+    .is_map_fatal = is_go_map_fatal,
+    .reserve_advice = make_advice,
+};
+
+}  // namespace
+
+const Runtime& runtime() { return kRuntime; }
+
+}  // namespace mapscope::go_swiss
