@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/attach/attachment.h"
+
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <map>
+#include <numeric>
+#include <string>
+#include <utility>
+
+namespace mapscope {
+namespace {
+
+// The sites of one BPF program in one file.
+struct SiteGroup {
+  std::vector<unsigned long> offsets;
+  std::vector<uint64_t> cookies;
+};
+
+Error attach_error(const std::string& image, bpf_program* program, int errno_value) {
+  Error error = system_error(
+      "cannot attach " + std::string(bpf_program__name(program)) + " to " + image, errno_value);
+  if (error.kind == ErrorKind::kPermission)
+    error.text += "; run with sudo, 'agent doctor' says what is missing";
+  return error;
+}
+
+// What comes off at a relief.
+bool is_taken_off(uint8_t kind, Relief relief) {
+  switch (kind) {
+    case MS_PROBE_SYNC_END:
+    case MS_PROBE_INSERT_END:
+      return relief >= Relief::kTimes;
+    case MS_PROBE_INSERT:
+    case MS_PROBE_WRITE:
+    case MS_PROBE_WRITE_END:
+      return relief >= Relief::kMode;
+    default:
+      return relief == Relief::kAll;
+  }
+}
+
+}  // namespace
+
+// Reading also brings the page into memory, without which some file systems warn in the kernel's
+// log.
+bool PlannedFile::holds_in(const UniqueFd& other) const {
+  std::vector<std::byte> now;
+  for (const ProbePlan& plan : plans) {
+    for (const PlannedProbe& probe : plan.probes) {
+      now.resize(probe.bytes.size());
+      const ssize_t got =
+          ::pread(other.get(), now.data(), now.size(), static_cast<off_t>(probe.file_offset));
+      if (got != static_cast<ssize_t>(now.size()) || now != probe.bytes) return false;
+    }
+  }
+  return true;
+}
+
+Result<uint32_t> DescriptorTable::take(const Runtime* runtime, const ProbeSpec* spec) {
+  if (const auto index = free_->take()) {
+    entries_[*index] = {runtime, spec};
+    return *index;
+  }
+  const uint32_t index = size();
+  if (index >= capacity_) {
+    return Error{ErrorKind::kSystem,
+                 "all " + std::to_string(capacity_) + " probe descriptors are in use"};
+  }
+  entries_.push_back({runtime, spec});
+  return index;
+}
+
+void DescriptorTable::Free::give_back(std::vector<uint32_t> indices) {
+  const std::lock_guard lock(mutex_);
+  indices_.insert(indices_.end(), indices.begin(), indices.end());
+}
+
+std::optional<uint32_t> DescriptorTable::Free::take() {
+  const std::lock_guard lock(mutex_);
+  if (indices_.empty()) return std::nullopt;
+  const uint32_t index = indices_.front();
+  indices_.pop_front();
+  return index;
+}
+
+const DescriptorTable::Entry* DescriptorTable::find(uint32_t index) const {
+  return index < entries_.size() ? &entries_[index] : nullptr;
+}
+
+struct Attachment::State {
+  struct AttachedLink {
+    uint8_t kind;
+    uint32_t probes;
+    LinkPtr link;
+  };
+  Programs* programs = nullptr;
+  DescriptorTable* descriptors = nullptr;
+  int pid = kEveryProcess;
+  std::shared_ptr<const PlannedFile> planned;
+  std::vector<uint32_t> taken;
+  std::map<uint8_t, SiteGroup> groups;  // by kind of probe
+  std::vector<AttachedLink> links;
+  Relief lasting = Relief::kNone;  // not undone by resume()
+  bool paused = false;
+  uint64_t relieved_ns = 0;
+  uint64_t resume_ns = 0;
+  uint64_t pause_ns = kFirstPauseNs;
+
+  Status attach_all();
+  Status prepare();
+  Status attach_groups();
+  Status write_descriptors();
+  Status put_back();
+  Status attach_group(uint8_t kind, const SiteGroup& group);
+  // Those that come off at a relief; they are no longer held here.
+  std::vector<LinkPtr> take_links(Relief relief);
+};
+
+Status Attachment::State::attach_group(uint8_t kind, const SiteGroup& group) {
+  bpf_program* program = programs->program(static_cast<ms_probe_kind>(kind));
+  if (program == nullptr) {
+    return Error{ErrorKind::kUnsupported, "no program for probes of kind " + std::to_string(kind)};
+  }
+  const std::string path = "/proc/self/fd/" + std::to_string(planned->file.get());
+  if (programs->method() == AttachMethod::kMulti) {
+    bpf_uprobe_multi_opts options{};
+    options.sz = sizeof(options);
+    options.offsets = group.offsets.data();
+    options.cookies = reinterpret_cast<const __u64*>(group.cookies.data());
+    options.cnt = group.offsets.size();
+    LinkPtr link(bpf_program__attach_uprobe_multi(program, pid, path.c_str(), nullptr, &options));
+    if (!link) return attach_error(planned->name, program, errno);
+    links.push_back({kind, static_cast<uint32_t>(group.offsets.size()), std::move(link)});
+    return Done{};
+  }
+  for (size_t i = 0; i < group.offsets.size(); ++i) {
+    bpf_uprobe_opts options{};
+    options.sz = sizeof(options);
+    options.bpf_cookie = group.cookies[i];
+    LinkPtr link(
+        bpf_program__attach_uprobe_opts(program, pid, path.c_str(), group.offsets[i], &options));
+    if (!link) return attach_error(planned->name, program, errno);
+    links.push_back({kind, 1, std::move(link)});
+  }
+  return Done{};
+}
+
+Status Attachment::State::prepare() {
+  for (const ProbePlan& plan : planned->plans) {
+    for (const PlannedProbe& probe : plan.probes) {
+      auto index = descriptors->take(plan.runtime, probe.spec);
+      if (!index) return std::move(index).error();
+      taken.push_back(*index);
+      if (auto written = programs->write_descriptor(*index, probe.descriptor); !written)
+        return written;
+      SiteGroup& group = groups[probe.descriptor.kind];
+      group.offsets.push_back(probe.file_offset);
+      group.cookies.push_back(*index);
+    }
+  }
+  return Done{};
+}
+
+// The file may have changed since it was planned; a probe in the middle of an instruction would
+// harm the target.
+Status Attachment::State::attach_groups() {
+  if (!planned->holds_in(planned->file)) {
+    return Error{ErrorKind::kCorrupt,
+                 planned->name + ": changed while it was being planned; try again"};
+  }
+  for (const auto& [kind, group] : groups) {
+    if (is_taken_off(kind, lasting)) continue;
+    if (auto attached = attach_group(kind, group); !attached) return attached;
+  }
+  return Done{};
+}
+
+Status Attachment::State::attach_all() {
+  if (auto prepared = prepare(); !prepared) return prepared;
+  return attach_groups();
+}
+
+std::vector<LinkPtr> Attachment::State::take_links(Relief relief) {
+  std::vector<LinkPtr> taken_links;
+  for (AttachedLink& link : links) {
+    if (is_taken_off(link.kind, relief)) taken_links.push_back(std::move(link.link));
+  }
+  std::erase_if(links, [](const AttachedLink& link) { return link.link == nullptr; });
+  return taken_links;
+}
+
+void Attachment::Detach::operator()(State* state) const {
+  // Another attachment may come to the same file before the kernel has let go of this one.
+  for (const uint32_t index : state->taken) state->programs->silence(index);
+  // An index must not be taken again before.
+  state->programs->detacher().detach(
+      state->take_links(Relief::kAll),
+      [taken = std::move(state->taken), free = state->descriptors->free()] {
+        free->give_back(taken);
+      });
+  delete state;
+}
+
+Result<Attachment> Attachment::attach(Programs& programs, DescriptorTable& descriptors, int pid,
+                                      std::shared_ptr<const PlannedFile> file) {
+  std::unique_ptr<State, Detach> state(
+      new State{&programs, &descriptors, pid, std::move(file), {}, {}, {}});
+  if (auto attached = state->attach_all(); !attached) return std::move(attached).error();
+  return Attachment(std::move(state));
+}
+
+uint32_t Attachment::probe_count() const {
+  return std::accumulate(state_->links.begin(), state_->links.end(), 0U,
+                         [](uint32_t sum, const auto& link) { return sum + link.probes; });
+}
+
+Relief Attachment::relief() const { return state_->paused ? Relief::kAll : state_->lasting; }
+
+uint64_t Attachment::relieved_ns() const { return state_->relieved_ns; }
+
+bool Attachment::is_resume_due(uint64_t now_ns) const {
+  return state_->paused && now_ns >= state_->resume_ns;
+}
+
+bool Attachment::relieve(Relief relief, uint64_t now_ns) {
+  // Links are closed one by one: nothing of what goes on meanwhile is to be half seen.
+  for (const auto& [kind, group] : state_->groups) {
+    if (!is_taken_off(kind, relief)) continue;
+    for (const uint64_t index : group.cookies)
+      state_->programs->silence(static_cast<uint32_t>(index));
+  }
+  if (relief == Relief::kAll) {
+    state_->paused = true;
+    state_->resume_ns = now_ns + state_->pause_ns;
+    state_->pause_ns = std::min(2 * state_->pause_ns, kLongestPauseNs);
+  } else {
+    state_->lasting = std::max(state_->lasting, relief);
+  }
+  std::vector<LinkPtr> links = state_->take_links(relief);
+  if (links.empty()) return false;
+  state_->relieved_ns = now_ns;
+  state_->programs->detacher().detach(std::move(links), [] {});
+  return true;
+}
+
+Status Attachment::State::write_descriptors() {
+  auto index = taken.begin();
+  for (const ProbePlan& plan : planned->plans) {
+    for (const PlannedProbe& probe : plan.probes) {
+      if (auto written = programs->write_descriptor(*index++, probe.descriptor); !written)
+        return written;
+    }
+  }
+  return Done{};
+}
+
+// All of them are silent until the last is in place.
+Status Attachment::State::put_back() {
+  if (auto attached = attach_groups(); !attached) return attached;
+  return write_descriptors();
+}
+
+Status Attachment::resume(uint64_t now_ns) {
+  if (!state_->paused) return Done{};
+  if (auto back = state_->put_back(); !back) {
+    relieve(Relief::kAll, now_ns);
+    return back;
+  }
+  state_->paused = false;
+  return Done{};
+}
+
+Result<EnabledTarget> EnabledTarget::enable(Programs& programs, const TargetSetup& target) {
+  auto enabled = programs.enable_target(static_cast<uint32_t>(target.pid), target.id, target.slot,
+                                        target.goroutines);
+  if (!enabled) return std::move(enabled).error();
+  return EnabledTarget(&programs, target.id, target.pid);
+}
+
+EnabledTarget::EnabledTarget(EnabledTarget&& other) noexcept
+    : programs_(std::exchange(other.programs_, nullptr)), id_(other.id_), pid_(other.pid_) {}
+
+EnabledTarget& EnabledTarget::operator=(EnabledTarget&& other) noexcept {
+  std::swap(programs_, other.programs_);
+  std::swap(id_, other.id_);
+  std::swap(pid_, other.pid_);
+  return *this;
+}
+
+EnabledTarget::~EnabledTarget() {
+  if (programs_ != nullptr) programs_->disable_target(static_cast<uint32_t>(pid_), id_);
+}
+
+}  // namespace mapscope

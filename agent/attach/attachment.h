@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/attach/attachment.h – the probes of one file, attached; destroying it detaches them all,
+// which goes on in the background (detacher.h).
+//
+// Attaching does not stop anybody. The probes stand in one process only, which keeps others that
+// run the same file free of traps; or in every process that maps the file, now or later. Hits count
+// only for the processes that are enabled as targets, which is done when every probe is in place,
+// so no growth is half seen.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/attach/programs.h"
+#include "agent/base/libbpf_ptr.h"
+#include "agent/base/result.h"
+#include "agent/base/unique_fd.h"
+#include "agent/plan/probe_plan.h"
+
+namespace mapscope {
+
+// Hands out descriptor indices; an index carries its meaning (room and probe) for as long as it is
+// taken.
+class DescriptorTable {
+ public:
+  struct Entry {
+    const Runtime* runtime = nullptr;  // nullptr: free
+    const ProbeSpec* spec = nullptr;
+  };
+  explicit DescriptorTable(uint32_t capacity) : capacity_(capacity) {}
+
+  // Indices that nobody uses; may outlive the table.
+  class Free {
+   public:
+    // Threads: any.
+    void give_back(std::vector<uint32_t> indices);
+    // The one that is free for longest.
+    std::optional<uint32_t> take();
+
+   private:
+    std::mutex mutex_;
+    std::deque<uint32_t> indices_;
+  };
+
+  // Errors: kSystem when all are taken.
+  Result<uint32_t> take(const Runtime* runtime, const ProbeSpec* spec);
+  // Their meaning stays readable until they are taken again: records of the last hits may still be
+  // in the ring.
+  [[nodiscard]] const std::shared_ptr<Free>& free() const { return free_; }
+  // nullptr for an index that was never taken.
+  [[nodiscard]] const Entry* find(uint32_t index) const;
+  [[nodiscard]] uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
+
+ private:
+  uint32_t capacity_;
+  std::vector<Entry> entries_;
+  std::shared_ptr<Free> free_ = std::make_shared<Free>();
+};
+
+// What is to be probed in one file, which stays open as long.
+struct PlannedFile {
+  std::string name;
+  std::vector<ProbePlan> plans;  // one for each room that found something
+  UniqueFd file;
+
+  // Whether each instruction that is to be probed is in that file, too, where it was planned.
+  [[nodiscard]] bool holds_in(const UniqueFd& other) const;
+};
+
+// What the kernel side has to know of a target.
+struct TargetSetup {
+  uint32_t id = 0;
+  int pid = 0;
+  uint32_t slot = 0;  // its counter of inserts
+  ms_goroutine_layout goroutines{};
+};
+
+// While it exists, hits of the process count.
+class EnabledTarget {
+ public:
+  // REQUIRES: programs outlive it.
+  static Result<EnabledTarget> enable(Programs& programs, const TargetSetup& target);
+
+  EnabledTarget(EnabledTarget&& other) noexcept;
+  EnabledTarget& operator=(EnabledTarget&& other) noexcept;
+  EnabledTarget(const EnabledTarget&) = delete;
+  EnabledTarget& operator=(const EnabledTarget&) = delete;
+  ~EnabledTarget();
+
+ private:
+  EnabledTarget(Programs* programs, uint32_t id, int pid)
+      : programs_(programs), id_(id), pid_(pid) {}
+  Programs* programs_;  // nullptr: moved from
+  uint32_t id_;
+  int pid_;
+};
+
+inline constexpr int kEveryProcess = -1;
+inline constexpr uint64_t kFirstPauseNs = 60'000'000'000;
+inline constexpr uint64_t kLongestPauseNs = 60 * kFirstPauseNs;
+
+// What may be taken off while the rest stays, from the least to the most.
+enum class Relief {
+  kNone,
+  kTimes,  // probes that only add how long an insert was held up
+  kMode,   // all that --mode inserts or races adds
+  kAll,    // every probe; resume() puts those of kNone back that no other relief took off
+};
+
+class Attachment {
+ public:
+  // pid: the one process, or kEveryProcess. REQUIRES: programs and descriptors outlive the
+  // attachment.
+  static Result<Attachment> attach(Programs& programs, DescriptorTable& descriptors, int pid,
+                                   std::shared_ptr<const PlannedFile> file);
+
+  Attachment(Attachment&&) noexcept = default;
+  Attachment& operator=(Attachment&&) noexcept = default;
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  ~Attachment() = default;
+
+  // Those in place.
+  [[nodiscard]] uint32_t probe_count() const;
+  [[nodiscard]] Relief relief() const;
+  // Takes off what `relief` says and what the lesser ones say. Returns whether there was anything.
+  bool relieve(Relief relief, uint64_t now_ns);
+  // When that last took anything off.
+  [[nodiscard]] uint64_t relieved_ns() const;
+  // Whether a pause (kAll) is over; each is twice as long as the one before.
+  [[nodiscard]] bool is_resume_due(uint64_t now_ns) const;
+  // Puts the probes back; those of kNone that no lesser relief took off. When that fails the pause
+  // goes on.
+  Status resume(uint64_t now_ns);
+
+ private:
+  struct State;
+  struct Detach {
+    void operator()(State* state) const;
+  };
+  explicit Attachment(std::unique_ptr<State, Detach> state) : state_(std::move(state)) {}
+  std::unique_ptr<State, Detach> state_;
+};
+
+}  // namespace mapscope
