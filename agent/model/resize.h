@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/model/resize.h – the nouns that the model hands to symbolize and export. Plain values.
+//
+// Times are CLOCK_MONOTONIC ns, sizes in slots unless *_bytes; an absent optional is unknown, never
+// 0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf/wire.h"
+
+namespace mapscope {
+
+class GoProgram;
+class MapTypes;
+struct Runtime;
+
+enum class TargetState { kAttached, kUnsupported, kGone };
+std::string_view to_string(TargetState state);
+
+// A process that the agent watches (or could not watch). `id` is unique in one run; a pid is not.
+struct Target {
+  uint32_t id = 0;
+  int pid = 0;
+  uint64_t start_ticks = 0;
+  std::string comm;
+  std::string exe;
+  std::string build_id;
+  std::string container_id;  // "" in none
+  std::string pod_uid;
+  const Runtime* runtime = nullptr;  // static storage; nullptr when unsupported
+  std::string version;
+  std::string_view language{};          // "" where it may be any that is compiled; static storage
+  std::shared_ptr<const GoProgram> go;  // nullptr: not a Go program
+  uint64_t go_bias = 0;                 // its addresses in the process minus those in the file
+  std::shared_ptr<MapTypes> map_types;  // likewise
+  // What the probes cannot see, one line each.
+  std::vector<std::string> unseen;
+  TargetState state = TargetState::kAttached;
+  uint32_t probes = 0;  // attached
+  std::string reason;   // why unsupported
+};
+
+struct Frame {
+  uint64_t address = 0;   // in the target
+  std::string function;   // demangled; "" unknown
+  std::string file;       // "" unknown
+  uint32_t line = 0;      // 0 unknown
+  std::string module;     // path of the mapped file
+  bool map_code = false;  // belongs to the map implementation itself
+  // In the module's own numbering: what addr2line takes, the same in every run; 0 unknown.
+  uint64_t module_address = 0;
+};
+
+// Innermost frame first. Interned: equal stacks of one target are one object, owned by symbolize's
+// StackTable, which outlives every Resize. `site` is the index of the first frame outside the map's
+// own code; -1 unknown.
+struct Stack {
+  std::vector<Frame> frames;
+  int site = -1;
+  [[nodiscard]] const Frame* site_frame() const {
+    return site < 0 ? nullptr : &frames[static_cast<size_t>(site)];
+  }
+};
+
+struct ThreadTimes {
+  std::array<uint64_t, MS_THREAD_STATES>
+      state_ns{};  // indexed by ms_thread_state; sums to the wall time
+  uint32_t minor_faults = 0;
+  uint32_t major_faults = 0;
+  uint32_t switches = 0;
+};
+
+struct Blocked {
+  uint32_t threads = 0;
+  uint64_t ns = 0;  // thread-time
+};
+
+// The goroutine at a probe. Offsets differ between Go versions; where they are not known there is
+// none.
+struct Goroutine {
+  uint64_t id = 0;          // the number that the runtime prints
+  std::string_view status;  // running, syscall, ...; static storage
+  uint64_t stack_lo = 0;    // bounds of its stack; it moves when it grows
+  uint64_t stack_hi = 0;
+  int64_t m = 0;                 // the runtime's number of its thread
+  std::string start_function{};  // "" unknown
+};
+
+struct Resize {
+  const Target* target = nullptr;    // owned by the agent's target table; outlives the resize
+  const Runtime* runtime = nullptr;  // the room whose probe saw it; static storage
+  uint32_t tid = 0;                  // began it
+  uint32_t end_tid = 0;
+  std::string_view
+      comm;  // of the thread at begin; points into the record, valid while it is handled
+  uint64_t map_addr = 0;
+  std::string_view map_type;  // likewise; "" unknown
+  std::string_view kind;      // static storage
+  std::string_view trigger;   // "" unknown
+  std::optional<uint64_t> old_slots;
+  std::optional<uint64_t> new_slots;
+  std::optional<uint64_t> entries;
+  std::optional<uint64_t> new_bytes;
+  uint64_t begin_ns = 0;
+  std::optional<uint64_t> wall_ns;   // absent for a point
+  std::optional<uint64_t> stall_ns;  // what one insert paid; absent when not probed
+  // Sums to the wall time; with thread_of_stall, to the stall: in Go a thread runs other goroutines
+  // too, and the rest of an incremental growth is done by whoever writes to the map.
+  std::optional<ThreadTimes> thread;
+  bool thread_of_stall = false;
+  std::optional<Blocked> blocked;
+  std::optional<Goroutine> goroutine;     // at begin
+  std::optional<uint64_t> old_directory;  // tables that a directory lists
+  std::optional<uint64_t> new_directory;
+  std::optional<uint64_t> misses;  // see ResizeMeaning (agent/runtimes/runtime.h)
+  bool ended_by_clear = false;
+  std::optional<uint32_t> level;    // likewise
+  std::optional<uint64_t> reserve;  // likewise
+  uint64_t caller = 0;              // return address at begin; 0 unknown
+  const Stack* stack = nullptr;     // nullptr: not sampled and no earlier stack of this caller
+};
+
+// Kinds of a map that is no table: it reorganises itself at a point, and no size changes.
+inline bool is_restructuring(std::string_view kind) {
+  return kind == "promotion" || kind == "rebuild" || kind == "expansion";
+}
+
+// All splits of one level of a map's directory: as many slots again, table by table.
+struct Doubling {
+  const Target* target = nullptr;
+  const Runtime* runtime = nullptr;
+  uint64_t map_addr = 0;
+  std::string map_type;
+  uint64_t old_slots = 0;
+  uint64_t new_slots = 0;
+  uint64_t splits = 0;
+  uint64_t begin_ns = 0;  // of the first split
+  uint64_t end_ns = 0;    // of the last
+  uint64_t stall_ns = 0;  // of all splits
+};
+
+struct Writer {
+  uint32_t tid = 0;
+  uint64_t goid = 0;  // 0 unknown
+  uint64_t begin_ns = 0;
+  const Stack* stack = nullptr;
+};
+
+// Two goroutines inside writes of one map at once: no lock was between them.
+struct Race {
+  const Target* target = nullptr;
+  const Runtime* runtime = nullptr;
+  std::string_view comm;
+  uint64_t map_addr = 0;
+  std::string map_type;  // "" unknown
+  Writer first;
+  Writer second;  // its begin_ns is when both were inside
+};
+
+struct Fatal {
+  const Target* target = nullptr;
+  const Runtime* runtime = nullptr;
+  uint32_t tid = 0;
+  std::string_view comm;
+  std::string_view message;  // as the runtime prints it, without a "fatal error: " in front
+  uint64_t map_addr = 0;     // 0 unknown
+  uint64_t time_ns = 0;
+  std::optional<Goroutine> goroutine;
+  bool is_first = true;  // of its process; in Go several goroutines may die of one misuse
+  // The map's last growth, where it is known.
+  std::optional<uint64_t> last_growth_ns;     // its begin
+  std::optional<uint64_t> last_growth_slots;  // after it
+  bool growing = false;                       // it had not ended
+  const Stack* stack = nullptr;
+};
+
+}  // namespace mapscope

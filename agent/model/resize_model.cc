@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/model/resize_model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "agent/model/goroutine.h"
+#include "agent/runtimes/runtime.h"
+
+namespace mapscope {
+namespace {
+
+// BPF terminates its strings; a record is not believed to.
+template <size_t N>
+std::string_view bounded(const char (&text)[N]) {
+  return {text, ::strnlen(text, N)};
+}
+
+Error unknown(std::string_view what, uint32_t number) {
+  return {ErrorKind::kCorrupt, "a record names " + std::string(what) + " " +
+                                   std::to_string(number) + ", which is not known"};
+}
+
+void apply_times(const ms_resize_record& record, Resize& resize) {
+  resize.begin_ns = record.begin_ns;
+  if ((record.flags & MS_RESIZE_POINT) != 0) return;
+  resize.wall_ns = record.end_ns - record.begin_ns;
+  // Ended inside its synchronous part: that insert paid for all of it. The end of that part goes
+  // unnoticed in a thread that could not be followed.
+  if (record.sync_ns != 0) {
+    resize.stall_ns = record.sync_ns - record.begin_ns;
+  } else if (record.end_tid == record.header.tid &&
+             (record.flags & MS_RESIZE_STATES_UNKNOWN) == 0) {
+    resize.stall_ns = resize.wall_ns;
+  }
+  if ((record.flags & MS_RESIZE_STATES_UNKNOWN) != 0) return;
+  ThreadTimes& thread = resize.thread.emplace();
+  for (size_t state = 0; state < thread.state_ns.size(); ++state)
+    thread.state_ns[state] = record.state_ns[state];
+  thread.minor_faults = record.minor_faults;
+  thread.major_faults = record.major_faults;
+  thread.switches = record.switches;
+  resize.thread_of_stall = (record.flags & MS_RESIZE_STATES_OF_SYNC) != 0;
+}
+
+void apply_meaning(const ResizeMeaning& meaning, Resize& resize) {
+  resize.map_addr = meaning.map_addr;
+  resize.map_type = meaning.map_type;
+  resize.kind = meaning.kind;
+  resize.trigger = meaning.trigger;
+  resize.old_slots = meaning.old_slots;
+  resize.new_slots = meaning.new_slots;
+  resize.entries = meaning.entries;
+  resize.new_bytes = meaning.new_bytes;
+  resize.level = meaning.level;
+  resize.reserve = meaning.reserve;
+  resize.old_directory = meaning.old_directory;
+  resize.new_directory = meaning.new_directory;
+  resize.misses = meaning.misses;
+  resize.ended_by_clear = meaning.ended_by_clear;
+}
+
+bool same_site(const Stack* a, const Stack* b) {
+  const Frame* left = a == nullptr ? nullptr : a->site_frame();
+  const Frame* right = b == nullptr ? nullptr : b->site_frame();
+  if (left == nullptr || right == nullptr) return a == b;
+  return left->function == right->function && left->file == right->file &&
+         left->line == right->line && (!left->function.empty() || left->address == right->address);
+}
+
+}  // namespace
+
+std::string_view ResizeModel::map_type_of(const ms_stack_record& record) {
+  const DescriptorTable::Entry* probe = descriptors_->find(record.descriptor);
+  if (last_types_.size() > TargetTable::kMaxGone) last_types_.clear();
+  std::string& last = last_types_[record.header.target];
+  if (probe == nullptr || probe->spec == nullptr ||
+      probe->spec->descriptor.kind != MS_PROBE_FATAL) {
+    last = bounded(record.text);
+  }
+  return last;
+}
+
+void ResizeModel::remember_stack(uint32_t target, uint64_t stack_id, const Stack* stack) {
+  if (stack == nullptr || !stacks_.emplace(stack_id, Sampled{stack, target}).second) return;
+  stack_order_.push_back(stack_id);
+  if (stack_order_.size() <= kMaxStacks) return;
+  stacks_.erase(stack_order_.front());
+  stack_order_.pop_front();
+}
+
+// Numbers in stack_order_ that are in stacks_ no more do no harm.
+void ResizeModel::forget(std::span<const uint32_t> targets) {
+  const auto goes = [&](uint32_t target) { return std::ranges::binary_search(targets, target); };
+  std::erase_if(stacks_, [&](const auto& entry) { return goes(entry.second.target); });
+  std::erase_if(callers_, [&](const auto& entry) { return goes(entry.first.target); });
+  std::erase_if(last_growths_, [&](const auto& entry) { return goes(entry.first.target); });
+  for (const uint32_t target : targets) last_types_.erase(target);
+}
+
+const Stack* ResizeModel::take_stack(uint64_t stack_id) {
+  const auto found = stacks_.find(stack_id);
+  if (found == stacks_.end()) return nullptr;
+  const Stack* stack = found->second.stack;
+  stacks_.erase(found);
+  return stack;
+}
+
+const Stack* ResizeModel::stack_of(uint32_t target, uint64_t caller, uint64_t stack_id) {
+  const Stack* sampled = stack_id == 0 ? nullptr : take_stack(stack_id);
+  if (caller == 0) return sampled;
+  if (sampled != nullptr) {
+    if (callers_.size() >= kMaxCallers) callers_.clear();
+    const auto [known, is_new] = callers_.try_emplace({target, caller}, sampled);
+    if (!is_new && !same_site(known->second, sampled)) known->second = nullptr;
+    return sampled;
+  }
+  const auto known = callers_.find({target, caller});
+  return known == callers_.end() ? nullptr : known->second;
+}
+
+const Runtime* ResizeModel::runtime_of(uint32_t descriptor) const {
+  const DescriptorTable::Entry* probe = descriptors_->find(descriptor);
+  return probe == nullptr ? nullptr : probe->runtime;
+}
+
+void ResizeModel::remember_growth(const Resize& resize) {
+  if (resize.map_addr == 0 || !resize.new_slots) return;
+  if (last_growths_.size() >= kMaxGrowths) last_growths_.clear();
+  LastGrowth& last = last_growths_[{resize.target->id, resize.map_addr}];
+  last = {resize.begin_ns, resize.level ? std::nullopt : resize.new_slots};
+}
+
+void ResizeModel::add_last_growth(Fatal& fatal) const {
+  const auto last = last_growths_.find({fatal.target->id, fatal.map_addr});
+  if (fatal.map_addr == 0 || last == last_growths_.end()) return;
+  fatal.last_growth_ns = last->second.begin_ns;
+  fatal.last_growth_slots = last->second.slots;
+}
+
+Result<Resize> ResizeModel::resize(const ms_resize_record& record) {
+  const Target* target = targets_->find(record.header.target);
+  if (target == nullptr) return unknown("target", record.header.target);
+  const DescriptorTable::Entry* probe = descriptors_->find(record.begin_descriptor);
+  if (probe == nullptr || probe->runtime == nullptr)
+    return unknown("probe", record.begin_descriptor);
+  const bool is_point = (record.flags & MS_RESIZE_POINT) != 0;
+  if (!is_point && (record.end_ns < record.begin_ns ||
+                    (record.sync_ns != 0 && record.sync_ns < record.begin_ns))) {
+    return Error{ErrorKind::kCorrupt, "a resize ends before it begins"};
+  }
+  auto meaning = probe->runtime->normalize(record, target->map_types.get());
+  if (!meaning) return std::move(meaning).error();
+  Resize resize;
+  resize.target = target;
+  resize.runtime = probe->runtime;
+  resize.tid = record.header.tid;
+  resize.end_tid = record.end_tid;
+  resize.comm = bounded(record.comm);
+  resize.caller = record.caller;
+  apply_meaning(*meaning, resize);
+  apply_times(record, resize);
+  if ((record.flags & MS_RESIZE_BLOCKED_KNOWN) != 0)
+    resize.blocked = {record.blocked_threads, record.blocked_ns};
+  resize.goroutine = goroutine_of(record.goroutine, *target);
+  resize.stack = stack_of(target->id, record.caller, record.stack_id);
+  remember_growth(resize);
+  return resize;
+}
+
+Result<Fatal> ResizeModel::fatal(const ms_fatal_record& record) {
+  const Target* target = targets_->find(record.header.target);
+  if (target == nullptr) return unknown("target", record.header.target);
+  const DescriptorTable::Entry* probe = descriptors_->find(record.descriptor);
+  if (probe == nullptr || probe->runtime == nullptr) return unknown("probe", record.descriptor);
+  Fatal fatal;
+  fatal.target = target;
+  fatal.runtime = probe->runtime;
+  fatal.tid = record.header.tid;
+  fatal.comm = bounded(record.comm);
+  fatal.message = bounded(record.text);
+  const uint8_t key = probe->spec->descriptor.key_field;
+  if (key < MS_MAX_FIELDS && (record.valid & (1U << key)) != 0) fatal.map_addr = record.fields[key];
+  if (fatal.map_addr == 0) fatal.map_addr = record.map;
+  fatal.time_ns = record.time_ns;
+  fatal.is_first = record.ordinal == 0;
+  fatal.goroutine = goroutine_of(record.goroutine, *target);
+  add_last_growth(fatal);
+  fatal.stack = stack_of(target->id, 0, record.stack_id);
+  return fatal;
+}
+
+Result<Race> ResizeModel::race(const ms_race_record& record) {
+  const Target* target = targets_->find(record.header.target);
+  if (target == nullptr) return unknown("target", record.header.target);
+  Race race;
+  race.target = target;
+  race.runtime = runtime_of(record.descriptor);
+  if (race.runtime == nullptr) return unknown("probe", record.descriptor);
+  race.comm = bounded(record.comm);
+  race.map_addr = record.map;
+  if (target->map_types != nullptr) {
+    const GoMapType* type = target->map_types->find(record.map_type);
+    if (type != nullptr) race.map_type = type->name;
+  }
+  race.first = {record.first_tid, record.first_goid, record.first_begin_ns,
+                take_stack(record.first_stack_id)};
+  race.second = {record.header.tid, record.goroutine.id, record.time_ns,
+                 take_stack(record.stack_id)};
+  return race;
+}
+
+}  // namespace mapscope
