@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/overhead/calibration.h – what one hit of a probe costs on this machine.
+//
+// Measured on four tiny functions of this very process, probed with a BPF program that only counts.
+// What the agent's programs do on top is not in it. Takes under 200 ms with uprobe_multi.
+#pragma once
+
+#include "agent/attach/programs.h"
+#include "agent/base/result.h"
+#include "agent/plan/probe_plan.h"
+
+namespace mapscope {
+
+// Nanoseconds a hit adds to the probed thread, by the instruction under the probe.
+struct ProbeCosts {
+  double nop5_ns = 0;  // a call on kernels that turn it into one, else single-stepped
+  double nop_ns = 0;
+  double push_ns = 0;
+  double single_stepped_ns = 0;  // measured on endbr64
+  [[nodiscard]] double of(SiteClass site_class) const;
+};
+
+// Errors: kPermission, kUnsupported, kSystem; the text says which step failed.
+// Threads: none of the others may call calibrate() meanwhile.
+Result<ProbeCosts> calibrate(AttachMethod method);
+
+}  // namespace mapscope
