@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/export/event_json.h – the JSON objects of event lines and of /api/v1, as text.
+//
+// Rules. Durations are integers in ns, CLOCK_MONOTONIC for begin_ns and time_ns; sizes are slots
+// unless the name ends in _bytes; addresses are "0x…" strings; "time" is RFC 3339 in UTC with nine
+// decimals. A value that is not known has no member: no null, and no 0 or "" in its place. Bytes of
+// a target that are not UTF-8 become U+FFFD.
+//
+//   resize   event time pid tid comm exe runtime version map{addr type} kind trigger old_slots
+//            new_slots entries new_bytes old_directory new_directory level misses ended_by_clear
+//            begin_ns wall_ns stall_ns states_of running_ns runnable_ns sleeping_ns
+//            uninterruptible_ns minor_faults major_faults switches blocked_threads blocked_ns
+//            goroutine{} site stack[]. time and tid are those of the begin. The four states sum to
+//            the wall time, or with "states_of":"stall" to the stall; faults and switches are of
+//            the same time. old_slots and new_slots are of the map, but of a table where there is a
+//            level.
+//   fatal    event time pid tid comm exe runtime version map{addr} message is_first time_ns
+//            goroutine{} last_growth{begin_ns new_slots growing} site stack[]. is_first: of its
+//            process; in Go several goroutines may die of one misuse, and each says so. growing is
+//            there only when it is true.
+//   race     event time pid comm exe runtime version map{} first{tid goid begin_ns site stack[]}
+//            second{…}. time and comm are of the second, who came in while the first was inside.
+//   doubling event time pid comm exe runtime version map{} old_slots new_slots splits begin_ns
+//            end_ns stall_ns. time is that of the last split.
+//   target   event time pid comm exe build_id runtime version state probes reason unseen[]
+//   summary  event time watched_ns targets[] sites[] lost{reason: count}
+//   frame    function file line; where the function is not known instead addr and module.
+//            site is the frame of the call site, stack[] all frames, innermost first. When only
+//            the caller's address is known, site has addr alone.
+//   goroutine  id status stack_bytes stack_lo stack_hi m start_function: at the begin.
+//   site of summary and /api/v1/sites: process exe runtime map_type function file line addr
+//            resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads max_new_slots
+//            max_entries, promotions misses rebuilds expansions where there were any, and
+//            advice{text reserve growths time_ns bytes} when reserving would have saved a growth
+//            (agent/model/site_table.h says what is counted).
+//   target of summary: pid comm exe runtime resizes fatals races stall_ns wall_ns blocked_ns, and
+//            promotions misses rebuilds expansions likewise.
+//
+// Threads: pure; each appends one object without a line feed to `out`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/export/summary.h"
+#include "agent/model/resize.h"
+#include "agent/model/site_table.h"
+
+namespace mapscope {
+
+// `time` is the RFC 3339 text of the event's time.
+void append_resize_json(std::string& out, const Resize& resize, std::string_view time);
+void append_fatal_json(std::string& out, const Fatal& fatal, std::string_view time);
+void append_race_json(std::string& out, const Race& race, std::string_view time);
+void append_doubling_json(std::string& out, const Doubling& doubling, std::string_view time);
+void append_target_json(std::string& out, const Target& target, std::string_view time);
+void append_summary_json(std::string& out, const Summary& summary, std::string_view time);
+void append_site_json(std::string& out, const SiteTotals& site);
+
+}  // namespace mapscope

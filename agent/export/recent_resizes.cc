@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/export/recent_resizes.h"
+
+#include <algorithm>
+
+#include "agent/export/event_json.h"
+#include "agent/export/wall_clock.h"
+
+namespace mapscope {
+
+void RecentResizes::add(const Resize& resize) {
+  if (is_restructuring(resize.kind)) return;
+  const std::lock_guard lock(mutex_);
+  if (slots_.size() < capacity_) {
+    slots_.emplace_back();
+    next_ = slots_.size() - 1;
+  }
+  Slot& slot = slots_[next_];
+  next_ = (next_ + 1) % capacity_;
+  slot.resize = resize;
+  slot.target = *resize.target;
+  slot.target.go.reset();
+  slot.target.map_types.reset();
+  slot.comm = resize.comm;
+  slot.map_type = resize.map_type;
+  const Frame* site = resize.stack == nullptr ? nullptr : resize.stack->site_frame();
+  slot.has_site = site != nullptr;
+  if (site != nullptr) slot.site = *site;
+}
+
+std::vector<RecentResizes::Slot> RecentResizes::last(size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  const size_t count = std::min(limit, slots_.size());
+  std::vector<Slot> last;
+  last.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    last.push_back(slots_[(next_ + slots_.size() - count + i) % slots_.size()]);
+  }
+  return last;
+}
+
+std::string RecentResizes::json(size_t limit) const {
+  std::string out = "[";
+  WallClock clock;
+  for (Slot& slot : last(limit)) {
+    if (out.size() > 1) out += ',';
+    Stack stack;
+    if (slot.has_site) {
+      stack.frames.push_back(std::move(slot.site));
+      stack.site = 0;
+    }
+    Resize& resize = slot.resize;
+    resize.target = &slot.target;
+    resize.comm = slot.comm;
+    resize.map_type = slot.map_type;
+    resize.stack = slot.has_site ? &stack : nullptr;
+    append_resize_json(out, resize, clock.rfc3339(resize.begin_ns));
+  }
+  return out += ']';
+}
+
+}  // namespace mapscope
