@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "agent/attach/perf_links.h"
+#include "agent/attach/programs.h"
+#include "agent/base/unique_fd.h"
+#include "agent/collect/collector.h"
+#include "agent/collect/drop_reason.h"
+#include "agent/discovery.h"
+#include "agent/export/text.h"
+#include "agent/overhead/calibration.h"
+#include "agent/pipeline.h"
+#include "agent/privileges.h"
+#include "agent/startup.h"
+#include "agent/watcher.h"
+
+namespace mapscope {
+namespace {
+
+constexpr int kTickMs = 100;
+constexpr int kDiscoveryTickMs = 20;
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::array<std::string_view, kRecordTypes> kRecordNames = {
+    "refused", "resize", "stack", "fatal", "process", "frames", "race"};
+
+AttachMethod choose_method(AttachChoice choice, const KernelFacts& kernel) {
+  switch (choice) {
+    case AttachChoice::kMulti:
+      return AttachMethod::kMulti;
+    case AttachChoice::kPerf:
+      return AttachMethod::kPerf;
+    case AttachChoice::kAuto:
+      break;
+  }
+  return kernel.has_uprobe_multi() ? AttachMethod::kMulti : AttachMethod::kPerf;
+}
+
+Result<UniqueFd> take_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  // Whoever started the agent may ignore it, and then the pid of a command that ended is soon
+  // another's.
+  std::signal(SIGCHLD, SIG_DFL);
+  UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return system_error("signalfd", errno);
+  return fd;
+}
+
+// The stages of one run, in the order of the flow. Members are destroyed in reverse: the web server
+// stops before what it shows, probes go before the programs they call.
+class Agent {
+ public:
+  Agent(const WatchOptions& options, const KernelFacts& kernel, const ProbeCosts& costs,
+        Programs programs, Symbolizer symbolizer, UniqueFd signals)
+      : options_(&options),
+        signals_(std::move(signals)),
+        programs_(std::move(programs)),
+        descriptors_(options.limits.probes),
+        symbolizer_(std::move(symbolizer)),
+        watcher_(
+            programs_, descriptors_, targets_, symbolizer_, kernel,
+            {options.mode, options.selection.active() ? Sharing::kShared : Sharing::kPerProcess,
+             costs, options.budget}),
+        pipeline_(targets_, descriptors_, symbolizer_, options.events) {}
+
+  Status run(Startup startup) {
+    child_ = std::move(startup.child);
+    manager_ = std::move(startup.manager);
+    auto collector = Collector::start(programs_.ring_fd());
+    if (!collector) return std::move(collector).error();
+    collector_ = std::move(*collector);
+    pipeline_.metrics().set_self_stats([this] { return self_stats(); });
+    if (auto served = serve(std::move(startup.web)); !served) return served;
+    if (auto watched = watch_all(); !watched) return watched;
+    pipeline_.refresh_targets();
+    ready_ = true;
+    // With port 0 this is the only way to learn the address. Not before it is sure that there is
+    // something to show.
+    if (server_) announce(*server_);
+    manager_.ready(watcher_.attached());
+    auto ended = loop();
+    manager_.stopping();
+    drain();
+    for (const Target& target : targets_.snapshot()) watcher_.forget(target.id);
+    drain();
+    pipeline_.finish(self_stats().lost);
+    return ended;
+  }
+
+ private:
+  static void announce(const WebServer& server) {
+    for (const std::string& url : server.metrics_urls())
+      std::fprintf(stderr, "agent: metrics at %s\n", url.c_str());
+  }
+
+  Status serve(std::optional<WebSetup> web) {
+    if (!web) return Done{};
+    if (web->settings->has_file()) web_settings_ = web->settings.get();
+    WebSources sources;
+    sources.metrics = &pipeline_.metrics();
+    sources.sites = &pipeline_.sites();
+    sources.recent = &pipeline_.recent();
+    sources.races = &pipeline_.races();
+    sources.not_ready = [this] { return std::string(ready_ ? "" : "probes are being attached"); };
+    auto server = WebServer::start(options_->web, std::move(*web), std::move(sources));
+    if (!server) return std::move(server).error();
+    server_ = std::move(*server);
+    return Done{};
+  }
+
+  // One that cannot be watched does not keep the others from being watched; if none can, the first
+  // reason is the error.
+  Status watch_all() {
+    if (options_->selection.active()) {
+      discover();
+      return child_ ? child_->release() : Done{};
+    }
+    if (child_) watch(child_->pid());
+    for (const int pid : options_->pids) watch(pid);
+    if (watcher_.attached() == 0 && first_error_) return *first_error_;
+    return child_ ? child_->release() : Done{};
+  }
+
+  void discover() {
+    std::vector<int> named = options_->pids;
+    if (child_) named.push_back(child_->pid());
+    discovery_.emplace(
+        options_->selection, named, watcher_, targets_,
+        [this](const Target& target) { pipeline_.show(target); }, [this] { drain(); });
+    discovery_->start();
+    if (watcher_.attached() == 0)
+      std::fprintf(stderr, "agent: no process to watch yet; waiting for one\n");
+  }
+
+  void watch(int pid) {
+    auto target = watcher_.watch(pid);
+    if (target) return pipeline_.show(**target);
+    if (!first_error_) first_error_ = target.error();
+    pipeline_.metrics().set_targets(targets_.snapshot());
+    const size_t wanted = options_->pids.size() + (options_->command.empty() ? 0 : 1);
+    if (ready_ || wanted > 1) log_warn("{}", printable(target.error().text));
+  }
+
+  Status loop() {
+    const uint64_t started_ns = monotonic_now_ns();
+    if (options_->mode_seconds > 0)
+      mode_end_ns_ = started_ns + static_cast<uint64_t>(options_->mode_seconds * 1e9);
+    const auto limit_ns =
+        static_cast<uint64_t>(options_->seconds * static_cast<double>(kNsPerSecond));
+    uint64_t looked_ns = started_ns;
+    while ((discovery_ || watcher_.attached() > 0) &&
+           (limit_ns == 0 || monotonic_now_ns() - started_ns < limit_ns)) {
+      std::array<pollfd, 2> wanted{
+          {{signals_.get(), POLLIN, 0}, {collector_->ready_fd(), POLLIN, 0}}};
+      ::poll(wanted.data(), wanted.size(), discovery_ ? kDiscoveryTickMs : kTickMs);
+      if ((wanted[0].revents & POLLIN) != 0) break;
+      handle_batch();
+      if (discovery_) discovery_->tick(monotonic_now_ns());
+      watcher_.guard(monotonic_now_ns());
+      if (mode_end_ns_ != 0 && monotonic_now_ns() >= mode_end_ns_) end_mode();
+      if (auto shown = pipeline_.tick(); !shown) return shown;
+      manager_.tick(watcher_.attached(), monotonic_now_ns());
+      if (monotonic_now_ns() - looked_ns < kNsPerSecond) continue;
+      looked_ns = monotonic_now_ns();
+      if (!discovery_) forget_vanished();
+      expire(looked_ns);
+    }
+    return Done{};
+  }
+
+  void end_mode() {
+    mode_end_ns_ = 0;
+    watcher_.end_mode();
+    log_warn("{} s of this mode are over (--mode-seconds): back to --mode resizes",
+             options_->mode_seconds);
+  }
+
+  void handle_batch() {
+    if (!collector_->take(batch_)) return;
+    pipeline_.handle(batch_, [this](const ms_process_record& record) { on_process(record); });
+  }
+
+  // Of what is gone for long, and of files that nobody runs any more.
+  void expire(uint64_t now_ns) {
+    std::vector<uint32_t> gone = targets_.expire(now_ns);
+    if (!gone.empty()) {
+      std::ranges::sort(gone);
+      pipeline_.forget(gone);
+      symbolizer_.forget_stacks(gone);
+    }
+    watcher_.tick(now_ns);
+  }
+
+  void drain() {
+    collector_->drain();
+    handle_batch();
+  }
+
+  void on_process(const ms_process_record& record) {
+    if (discovery_) return discovery_->on_process(record);
+    const Target* target = targets_.find(record.header.target);
+    const uint64_t start_ticks = target == nullptr ? 0 : target->start_ticks;
+    const int pid = static_cast<int>(record.header.tgid);
+    end_target(record.header.target);
+    // It may have ended since, and its pid be another's.
+    if (record.event == MS_PROCESS_EXEC && is_running(pid, start_ticks)) watch(pid);
+  }
+
+  void end_target(uint32_t id) {
+    const Target* target = targets_.find(id);
+    if (target == nullptr || target->state != TargetState::kAttached) return;
+    watcher_.forget(id);
+    pipeline_.show(*target);
+  }
+
+  // The record of an exit can be lost in a full ring. Mostly it is only on its way, behind others
+  // of its target that must be handled before.
+  void forget_vanished() {
+    for (const Target& target : targets_.snapshot()) {
+      if (target.state != TargetState::kAttached || is_running(target.pid, target.start_ticks))
+        continue;
+      drain();
+      end_target(target.id);
+    }
+  }
+
+  SelfStats self_stats() const {
+    SelfStats stats;
+    const Collector::Counts accepted = collector_->accepted();
+    const Collector::Counts overflowed = collector_->overflowed();
+    for (size_t type = 1; type < kRecordTypes; ++type) {
+      stats.records.push_back({std::string(kRecordNames[type]), accepted[type]});
+      stats.lost.push_back({"queue_full_" + std::string(kRecordNames[type]), overflowed[type]});
+    }
+    stats.lost.push_back({"record_malformed", accepted[0]});
+    const std::vector<uint64_t> drops = programs_.read_drops();
+    stats.stacks_skipped = drops[MS_DROP_STACK_LIMITED];
+    for (size_t reason = 0; reason < drops.size(); ++reason) {
+      if (reason == MS_DROP_STACK_LIMITED) continue;
+      stats.lost.push_back({std::string(kDropReasons[reason]), drops[reason]});
+    }
+    stats.ring_fill_ratio = collector_->ring_fill_ratio();
+    if (web_settings_ != nullptr) stats.web_config_ok = web_settings_->reload_error().empty();
+    watcher_.add_stats(stats);
+    pipeline_.add_stats(stats);
+    return stats;
+  }
+
+  const WatchOptions* options_;
+  uint64_t mode_end_ns_ = 0;  // 0: never
+  UniqueFd signals_;
+  Programs programs_;
+  DescriptorTable descriptors_;
+  TargetTable targets_;
+  Symbolizer symbolizer_;
+  std::unique_ptr<Collector> collector_;
+  Watcher watcher_;
+  Pipeline pipeline_;
+  std::optional<Discovery> discovery_;
+  std::optional<Child> child_;
+  ServiceManager manager_;
+  std::optional<Error> first_error_;
+  std::atomic<bool> ready_{false};
+  Batch batch_;
+  const LiveWebSettings* web_settings_ = nullptr;  // the server's; nullptr without a file
+  std::optional<WebServer> server_;
+};
+
+}  // namespace
+
+Status watch_targets(const WatchOptions& options) {
+  auto signals = take_signals();
+  if (!signals) return std::move(signals).error();
+  auto kernel = running_kernel();
+  if (!kernel) return std::move(kernel).error();
+  auto startup = Startup::begin(options);
+  if (!startup) return std::move(startup).error();
+  auto symbolizer = Symbolizer::create();
+  if (!symbolizer) return std::move(symbolizer).error();
+  auto programs = Programs::load(options.limits, choose_method(options.attach, *kernel),
+                                 options.mode, options.selection.active());
+  if (!programs) return std::move(programs).error();
+  auto costs = calibrate(programs->method());
+  if (!costs) return std::move(costs).error();
+  if (programs->method() == AttachMethod::kPerf) learn_perf_links(*programs);
+  if (options.sandbox) confine({programs->method(), startup->child ? startup->child->pid() : 0});
+  const auto agent = std::make_unique<Agent>(options, *kernel, *costs, std::move(*programs),
+                                             std::move(*symbolizer), std::move(*signals));
+  return agent->run(std::move(*startup));
+}
+
+}  // namespace mapscope

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/discovery.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/base/log.h"
+#include "agent/export/text.h"
+#include "agent/export/wall_clock.h"
+
+namespace mapscope {
+namespace {
+
+constexpr uint64_t kVanishedNs = 5'000'000'000;
+// Without the kernel's records of mappings, every so many scans look for them.
+constexpr uint32_t kScansPerLook = 10;
+
+}  // namespace
+
+Discovery::Discovery(const Selection& selection, const std::vector<int>& named, Watcher& watcher,
+                     TargetTable& targets, OnTarget on_target, Drain drain)
+    : selection_(selection),
+      named_(named.begin(), named.end()),
+      watcher_(&watcher),
+      targets_(&targets),
+      on_target_(std::move(on_target)),
+      drain_(std::move(drain)),
+      self_(::getpid()) {}
+
+void Discovery::start() {
+  const uint64_t begun_ns = monotonic_now_ns();
+  if (auto mappings = MappingEvents::open()) {
+    mappings_ = std::move(*mappings);
+  } else {
+    log_warn("{}; libraries that are loaded later are found late", mappings.error().text);
+  }
+  scan(false);
+  starting_ = false;
+  for (const pid_t pid : named_) {
+    if (!seen_.contains(pid)) log_warn("pid {}: no such process", pid);
+  }
+  log_info("{} processes looked at in {} ms", seen_.size(),
+           (monotonic_now_ns() - begun_ns) / 1'000'000);
+}
+
+void Discovery::scan(bool again) {
+  scanned_ns_ = monotonic_now_ns();
+  ++scans_;
+  std::set<pid_t> running;
+  for (const pid_t pid : list_processes()) {
+    running.insert(pid);
+    consider(pid, again);
+  }
+  std::vector<uint32_t> vanished;
+  std::erase_if(seen_, [&](const auto& entry) {
+    if (running.contains(entry.first)) return false;
+    if (entry.second.target != 0) vanished.push_back(entry.second.target);
+    return true;
+  });
+  end_found(vanished);
+}
+
+void Discovery::consider(pid_t pid, bool again, bool drained) {
+  if (pid == self_) return;
+  const uint64_t looked_ns = monotonic_now_ns();
+  auto glimpse = glimpse_process(pid);
+  if (!glimpse) return;
+  if (const auto known = seen_.find(pid); known != seen_.end()) {
+    Seen& seen = known->second;
+    // The name may change at any time, which makes no other program of it.
+    glimpse->comm = seen.glimpse.comm;
+    if (seen.glimpse == *glimpse) {
+      if (seen.again) {
+        end(seen.target);
+        seen.target = 0;
+        seen.looked_ns = looked_ns;
+        return watch(pid, seen);
+      }
+      if (again) extend(pid, looked_ns);
+      return;
+    }
+    if (!drained && is_behind(seen)) {
+      drain_();
+      return consider(pid, again, true);
+    }
+    end(seen.target);
+  }
+  Seen& seen = seen_[pid];
+  seen = {std::move(*glimpse), false, false, 0, looked_ns};
+  seen.wanted = named_.contains(pid) || selection_.matches(seen.glimpse.exe, seen.glimpse.comm);
+  if (seen.wanted) watch(pid, seen);
+}
+
+void Discovery::watch(pid_t pid, Seen& seen) {
+  const bool is_named = named_.contains(pid);
+  const uint32_t before = targets_->last_id();
+  seen.again = false;
+  auto target = watcher_->watch(pid, is_named ? Interest::kNamed : Interest::kEverybody);
+  if (target) {
+    seen.target = (*target)->id;
+    on_target_(**target);
+    return consider_children(pid);
+  }
+  const Error& error = target.error();
+  seen.again = error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kSystem;
+  const bool by_name = is_named || selection_.matches_by_name(seen.glimpse.exe, seen.glimpse.comm);
+  if (error.label == Watcher::kEnded || (error.label == Watcher::kNoMap && !by_name))
+    return log_debug("{}", printable(error.text));
+  // Later on it may be on its way to its libraries.
+  if (is_named || (by_name && starting_) || error.kind == ErrorKind::kSystem) {
+    log_warn("{}", printable(error.text));
+  } else {
+    log_info("{}", printable(error.text));
+  }
+  if (targets_->last_id() == before) return;
+  seen.target = targets_->last_id();
+  if (const Target* refused = targets_->find(seen.target)) on_target_(*refused);
+}
+
+// One that was forked while its parent was being attached has no record.
+void Discovery::consider_children(pid_t pid) {
+  for (const pid_t child : list_children(pid)) consider(child, false);
+}
+
+void Discovery::end(uint32_t id) {
+  const Target* target = id == 0 ? nullptr : targets_->find(id);
+  if (target == nullptr || target->state == TargetState::kGone) return;
+  if (target->state == TargetState::kAttached) {
+    watcher_->forget(id);
+  } else {
+    targets_->mark_gone(id);
+  }
+  on_target_(*target);
+}
+
+bool Discovery::is_behind(const Seen& seen) const {
+  if (in_record_) return false;
+  const Target* target = targets_->find(seen.target);
+  return target != nullptr && target->state == TargetState::kAttached &&
+         !watcher_->is_counted(*target);
+}
+
+void Discovery::end_found(const std::vector<uint32_t>& targets) {
+  if (targets.empty()) return;
+  drain_();
+  for (const uint32_t id : targets) end(id);
+}
+
+void Discovery::on_process(const ms_process_record& record) {
+  in_record_ = true;
+  take_record(record);
+  in_record_ = false;
+}
+
+void Discovery::take_record(const ms_process_record& record) {
+  const auto pid = static_cast<pid_t>(record.header.tgid);
+  if (record.event == MS_PROCESS_FORK) return consider(pid, false);
+  const auto known = seen_.find(pid);
+  const bool is_its = known != seen_.end() &&
+                      (record.header.target == known->second.target || record.header.target == 0);
+  // Read after it happened: it is known already.
+  const bool known_already =
+      record.header.target == 0 && known != seen_.end() && known->second.looked_ns > record.time_ns;
+  if (known_already) return;
+  end(record.header.target);
+  if (is_its) {
+    end(known->second.target);
+    seen_.erase(known);
+  }
+  if (record.event == MS_PROCESS_EXEC) consider(pid, false);
+}
+
+void Discovery::tick(uint64_t now_ns) {
+  take_mappings(now_ns);
+  if (now_ns - looked_ns_ >= kVanishedNs) {
+    looked_ns_ = now_ns;
+    forget_vanished();
+  }
+  if (now_ns - scanned_ns_ < kRescanNs && !mappings_lost_) return;
+  const bool again = mappings_lost_ || (!mappings_ && scans_ % kScansPerLook == 0);
+  mappings_lost_ = false;
+  scan(again);
+}
+
+// The end of one that is not attached has no record, and that of one that is may be lost.
+void Discovery::forget_vanished() {
+  std::vector<uint32_t> vanished;
+  for (const auto& [id, target] : targets_->all()) {
+    if (target->state != TargetState::kGone && !is_running(target->pid, target->start_ticks))
+      vanished.push_back(id);
+  }
+  end_found(vanished);
+}
+
+void Discovery::take_mappings(uint64_t now_ns) {
+  if (!mappings_) return;
+  const bool complete = mappings_->drain([&](const MappingEvent& event) {
+    if (event.pid == self_ || event.inode == 0) return;
+    const auto known = seen_.find(event.pid);
+    if (known != seen_.end() && !known->second.wanted) return;
+    const auto empty = empty_.find({event.dev, event.inode, event.generation});
+    if (empty != empty_.end() && empty->second > now_ns) return;
+    mapped_[event.pid].push_back(event);
+  });
+  if (!complete) mappings_lost_ = true;
+  for (const auto& [pid, events] : std::exchange(mapped_, {})) {
+    if (!seen_.contains(pid)) {
+      consider(pid, false);
+    } else {
+      extend(pid, now_ns);
+    }
+    if (empty_.size() >= kMaxEmpty) empty_.clear();
+    for (const MappingEvent& event : events) {
+      const bool has_nothing =
+          std::ranges::any_of(watcher_->empty_files(), [&](const MappedFile& file) {
+            return file.dev == event.dev && file.inode == event.inode;
+          });
+      if (has_nothing) empty_[{event.dev, event.inode, event.generation}] = now_ns + kEmptyNs;
+    }
+  }
+}
+
+// A process that is known has mapped more.
+void Discovery::extend(pid_t pid, uint64_t looked_ns) {
+  const auto known = seen_.find(pid);
+  if (known == seen_.end() || !known->second.wanted) return;
+  Seen& seen = known->second;
+  const Target* target = targets_->find(seen.target);
+  if (target == nullptr || target->state != TargetState::kAttached) {
+    if (target != nullptr && target->state == TargetState::kUnsupported) return;
+    seen.looked_ns = looked_ns;
+    return watch(pid, seen);
+  }
+  const auto added = watcher_->extend(seen.target);
+  if (!added) return log_info("{}", printable(added.error().text));
+  if (*added) on_target_(*target);
+}
+
+}  // namespace mapscope

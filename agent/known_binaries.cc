@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/known_binaries.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "agent/base/log.h"
+#include "agent/export/text.h"
+#include "agent/export/wall_clock.h"
+#include "agent/runtimes/runtime.h"
+
+namespace mapscope {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+int64_t changed_ns(const struct stat& status) {
+  return status.st_mtim.tv_sec * kNsPerSecond + status.st_mtim.tv_nsec;
+}
+
+ms_goroutine_layout wire_layout(const GoroutineLayout& layout) {
+  ms_goroutine_layout wire{};
+  wire.source = layout.g_in_register ? MS_GOROUTINE_REGISTER : MS_GOROUTINE_TLS;
+  wire.status = layout.status;
+  wire.goid = layout.goid;
+  wire.start_pc = layout.start_pc;
+  wire.m_id = layout.m_id;
+  wire.m_curg = layout.m_curg;
+  wire.m_p = layout.m_p;
+  return wire;
+}
+
+}  // namespace
+
+KnownBinaries::View KnownBinaries::view_of(const struct stat& status) {
+  return {status.st_dev, status.st_ino, status.st_size, changed_ns(status),
+          status.st_ctim.tv_sec * kNsPerSecond + status.st_ctim.tv_nsec};
+}
+
+// Every room is asked: two may share a file. One that refuses it does not keep the others out.
+void KnownBinaries::plan_rooms(const Program& program, KnownBinary& binary,
+                               PlannedFile& planned) const {
+  for (const Runtime* runtime : all_runtimes()) {
+    auto match = runtime->identify(program);
+    if (match && !*match) continue;
+    auto plan = match ? plan_probes(*runtime, **match, program, kernel_, mode_)
+                      : Result<ProbePlan>(match.error());
+    if (!plan) {
+      binary.refused = plan.error();
+      log_warn("{}", printable(binary.refused->text));
+      continue;
+    }
+    for (const UnseenCopy& copy : plan->unseen) {
+      binary.unseen.push_back(std::string(copy.spec->symbol) + " in " + copy.host + ": " +
+                              copy.reason);
+    }
+    planned.plans.push_back(std::move(*plan));
+  }
+}
+
+std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::string& path) const {
+  auto binary = std::make_shared<KnownBinary>();
+  auto program = Program::open(file, path);
+  if (!program) {
+    log_debug("{}", printable(program.error().text));
+    binary->unreadable = std::move(program).error();
+    return binary;
+  }
+  PlannedFile planned;
+  plan_rooms(*program, *binary, planned);
+  if (planned.plans.empty()) return binary;
+  if (program->go != nullptr) {
+    auto goroutines = goroutine_layout(program->elf, *program->go);
+    if (!goroutines) {
+      binary->refused = std::move(goroutines).error();
+      log_warn("{}", printable(binary->refused->text));
+      return binary;
+    }
+    binary->goroutines = wire_layout(*goroutines);
+    binary->go = std::move(program->go);
+  }
+  planned.name = path;
+  planned.file = std::move(file);
+  binary->planned = std::make_shared<const PlannedFile>(std::move(planned));
+  return binary;
+}
+
+// Most files have nothing to probe, and most processes map the same ones: these are told by fstat()
+// alone.
+Result<std::shared_ptr<KnownBinary>> KnownBinaries::find(UniqueFd file, const std::string& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return system_error(path, errno);
+  const View view = view_of(status);
+  if (const auto empty = empty_views_.find(view); empty != empty_views_.end()) return empty->second;
+  auto identity = programs_->identify(file.get());
+  if (!identity) return std::move(identity).error();
+  const uint64_t now_ns = monotonic_now_ns();
+  const auto found = entries_.find(*identity);
+  if (found != entries_.end()) {
+    Entry& entry = found->second;
+    const bool in_use = entry.binary.use_count() > 1 && entry.binary->planned != nullptr;
+    bool same = entry.size == status.st_size && entry.changed_ns == changed_ns(status);
+    if (!same && in_use) {
+      same = entry.binary->planned->holds_in(file);
+      if (!same)
+        return Error{ErrorKind::kCorrupt,
+                     path + ": its code has been changed under processes that run it"};
+    }
+    if (same) {
+      entry.used_ns = now_ns;
+      return entry.binary;
+    }
+    entries_.erase(found);
+  }
+  make_room();
+  auto binary = plan(std::move(file), path);
+  if (binary->planned == nullptr) {
+    empty_views_.emplace(view, binary);
+    return binary;
+  }
+  entries_[*identity] = {binary, status.st_size, changed_ns(status), now_ns};
+  return binary;
+}
+
+void KnownBinaries::make_room() {
+  if (empty_views_.size() >= kMaxKept) empty_views_.clear();
+  if (entries_.size() < kMaxKept) return;
+  auto oldest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second.binary.use_count() > 1) continue;
+    if (oldest == entries_.end() || entry->second.used_ns < oldest->second.used_ns) oldest = entry;
+  }
+  if (oldest != entries_.end()) entries_.erase(oldest);
+}
+
+void KnownBinaries::forget_idle(uint64_t now_ns) {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    Entry& known = entry->second;
+    if (known.binary.use_count() > 1) known.used_ns = now_ns;
+    const bool idle = known.used_ns + kMaxIdleNs <= now_ns;
+    entry = idle ? entries_.erase(entry) : std::next(entry);
+  }
+}
+
+}  // namespace mapscope

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <map>
+#include <string_view>
+#include <utility>
+
+namespace mapscope {
+namespace {
+
+constexpr const char* kAbout =
+    "Watches hash maps grow in running programs: which map, from which line of code, how long the\n"
+    "insert stalled, where the thread was meanwhile, and who waited behind it. Changes nothing in "
+    "them.";
+
+constexpr const char* kMore =
+    "Examples:\n"
+    "  sudo agent --pid 4242                     rows on the terminal, metrics at :9847/metrics\n"
+    "  sudo agent --pid 4242 --events json | jq  one JSON object for each resize\n"
+    "  sudo agent --all --exclude 'sh*'          every process of the machine, now and later\n"
+    "  sudo agent --exe '*/bin/store'            every process of one program\n"
+    "  sudo agent -- ./store --port 8080         a command, from its first instruction\n"
+    "  agent inspect ./store                     what would be probed in a program, and why\n"
+    "  sudo agent doctor                         can this kernel and this user do it\n"
+    "\n"
+    "Ends when the targets are gone (with --all, --exe or --comm it waits for more), or by Ctrl-C, "
+    "with a summary by line of code. Nothing stays "
+    "behind.\n"
+    "Exit status: 0 done, 1 it could not be done, 2 the command line is wrong.";
+
+template <typename Value>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,
+                        const std::map<std::string, Value>& choices, const std::string& help) {
+  return app.add_option(name, value, help)
+      ->transform(CLI::CheckedTransformer(choices, CLI::ignore_case).description(""))
+      ->type_name("");
+}
+
+// In words of its own: the library's name the largest number that there is.
+CLI::Validator at_least(double least, const std::string& wanted) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double value = 0;
+        const char* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, value);
+        const bool right = error == std::errc() && rest == end && value >= least;
+        return right ? std::string() : "'" + text + "' is not " + wanted;
+      },
+      "");
+}
+
+void add_selection(CLI::App& app, Selection& selection) {
+  app.add_flag("--all", selection.all, "Every process of the machine, now and later");
+  app.add_option("--exe", selection.exe,
+                 "Processes whose executable has a path like this, as they see it; * also matches "
+                 "a slash; may be given more than once, and with the others")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+  app.add_option("--comm", selection.comm, "Processes of a name like this (at most 15 bytes)")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+  app.add_option("--exclude", selection.exclude, "None of such an executable or name")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+}
+
+// "1%", "0.5%", "none".
+std::string parse_share(const std::string& text, double& share) {
+  if (text == "none") {
+    share = 0;
+    return "";
+  }
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, share);
+  if (error != std::errc() || std::string_view(rest, static_cast<size_t>(end - rest)) != "%" ||
+      !(share > 0 && share <= 100))
+    return "'" + text + "' is not a percentage such as 1%, nor none";
+  share /= 100;
+  return "";
+}
+
+void add_cost_options(CLI::App& app, WatchOptions& watch) {
+  app.add_option("--mode-seconds", watch.mode_seconds,
+                 "How long inserts or races lasts, then back to resizes; 0: to the end "
+                 "[60 in races, else 0]")
+      ->type_name("S")
+      ->check(at_least(0, "a number of seconds"));
+  app.add_option_function<std::string>(
+         "--overhead-budget",
+         [&watch](const std::string& text) {
+           const std::string wrong = parse_share(text, watch.budget);
+           if (!wrong.empty()) throw CLI::ValidationError("--overhead-budget", wrong);
+         },
+         "What probes may take of a target's CPU time, as estimated; above it those come off that "
+         "only "
+         "add times, then what the mode adds, then all for a minute and longer each time; none: no "
+         "limit [1% in resizes, else 50%]")
+      ->type_name("PERCENT");
+}
+
+void add_web_options(CLI::App& app, WatchOptions& watch) {
+  app.add_option("--web.listen-address", watch.web.listen_addresses,
+                 "Where metrics are served; may be given more than once")
+      ->type_name("[HOST]:PORT")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_flag("--web.systemd-socket", watch.web.systemd_socket,
+               "Take the sockets of a systemd .socket unit instead");
+  app.add_option("--web.config.file", watch.web.config_file,
+                 "TLS, users and headers, in the format of Prometheus's exporter-toolkit")
+      ->type_name("FILE");
+  app.add_option("--web.telemetry-path", watch.web.telemetry_path, "Path of the metrics")
+      ->type_name("PATH")
+      ->capture_default_str();
+  app.add_option("--web.max-requests", watch.web.max_requests,
+                 "Answers being sent at a time; the oldest makes room for a new one")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 512));
+  app.add_flag_callback(
+      "--no-web", [&watch] { watch.web_enabled = false; }, "Serve nothing");
+}
+
+void add_hidden_options(CLI::App& app, WatchOptions& watch) {
+  // For those who look for the reason of an EPERM.
+  app.add_flag("!--debug.no-sandbox", watch.sandbox)->group("");
+}
+
+void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
+  app.add_option("--pid", watch.pids, "Process to watch; may be given more than once")
+      ->type_name("N")
+      ->check(at_least(1, "the number of a process"));
+  add_selection(app, watch.selection);
+  app.add_option("command", watch.command, "After --: a command to start and watch")
+      ->type_name("CMD ARGS…");
+  app.add_option("--seconds", watch.seconds, "Stop after so long; 0: when the targets are gone")
+      ->type_name("S")
+      ->check(at_least(0, "a number of seconds"))
+      ->capture_default_str();
+  add_choice<Mode>(
+      app, "--mode", watch.mode,
+      {{"resizes", Mode::kResizes}, {"inserts", Mode::kInserts}, {"races", Mode::kRaces}},
+      "resizes (default): cheap enough to stay on; inserts: also counts every insert, "
+      "1 to 2 µs each in Go; races: finds unsynchronised writers of Go maps, for a while");
+  add_cost_options(app, watch);
+  add_choice<EventFormat>(
+      app, "--events", watch.events,
+      {{"text", EventFormat::kText}, {"json", EventFormat::kJson}, {"none", EventFormat::kNone}},
+      "On standard output, for each resize: a row (text, default), one JSON object a line (json), "
+      "none");
+  add_web_options(app, watch);
+  app.add_option("--log.level", watch.log_level, "debug, info, warn or error")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  add_choice<LogFormat>(app, "--log.format", watch.log_format,
+                        {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+                        "text (default) or json, on standard error");
+  app.add_option("--ring-kib", ring_kib, "Ring between kernel and agent, a power of two of KiB")
+      ->type_name("KIB")
+      ->capture_default_str()
+      ->check(CLI::Range(4, 1 << 20));
+  app.add_option(
+         "--stacks-per-second", watch.limits.stacks_per_second,
+         "Stack samples of one target; further resizes are attributed by their return address")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  add_choice<AttachChoice>(
+      app, "--attach-method", watch.attach,
+      {{"auto", AttachChoice::kAuto},
+       {"multi", AttachChoice::kMulti},
+       {"perf", AttachChoice::kPerf}},
+      "auto (default): multi (one link for many probes) on kernels >= 6.6, perf events below");
+}
+
+void add_inspect(CLI::App& app, InspectOptions& inspect) {
+  CLI::App* command = app.add_subcommand(
+      "inspect", "What would be probed in a binary, where, why and at what price; needs no root");
+  command->add_option("binary", inspect.path, "Program or shared library")
+      ->required()
+      ->type_name("BINARY");
+  command->add_flag("--json", inspect.json, "One JSON object");
+  command
+      ->add_option("--kernel", inspect.kernel,
+                   "Plan for this kernel release instead of the running one")
+      ->type_name("6.1");
+  add_choice<Mode>(
+      *command, "--mode", inspect.mode,
+      {{"resizes", Mode::kResizes}, {"inserts", Mode::kInserts}, {"races", Mode::kRaces}},
+      "resizes (default), inserts or races");
+}
+
+void add_doctor(CLI::App& app, DoctorOptions& doctor) {
+  CLI::App* command = app.add_subcommand(
+      "doctor", "Can this kernel and this user do it; what each kind of probe costs here");
+  command->add_flag("--json", doctor.json, "One JSON object");
+}
+
+// Words behind -- are the command's own: CLI11 takes [a,b] apart. Without a -- a word is a mistake.
+Status take_command(WatchOptions& watch, int argc, char** argv) {
+  char** const end = argv + argc;
+  char** const mark = std::find_if(argv, end, [](std::string_view word) { return word == "--"; });
+  if (mark != end) {
+    watch.command.assign(mark + 1, end);
+  } else if (!watch.command.empty()) {
+    return Error{ErrorKind::kUsage, "'" + watch.command.front() +
+                                        "' is not an option; a command to start goes behind --; "
+                                        "see 'agent --help'"};
+  }
+  return Done{};
+}
+
+Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
+  std::sort(watch.pids.begin(), watch.pids.end());
+  watch.pids.erase(std::unique(watch.pids.begin(), watch.pids.end()), watch.pids.end());
+  if (!watch.selection.active() && !watch.selection.exclude.empty()) {
+    return Error{ErrorKind::kUsage,
+                 "--exclude takes from --all, --exe or --comm: give one; see 'agent --help'"};
+  }
+  if (watch.pids.empty() && watch.command.empty() && !watch.selection.active()) {
+    return Error{ErrorKind::kUsage,
+                 "nothing to watch: give --pid N, --exe GLOB, --comm NAME, --all or -- CMD ARGS…; "
+                 "see 'agent --help'"};
+  }
+  if (!std::has_single_bit(ring_kib)) {
+    return Error{ErrorKind::kUsage,
+                 "--ring-kib: " + std::to_string(ring_kib) + " is not a power of two"};
+  }
+  watch.limits.ring_bytes = ring_kib * 1024;
+  if (watch.mode_seconds < 0) watch.mode_seconds = watch.mode == Mode::kRaces ? 60 : 0;
+  if (watch.budget < 0) watch.budget = watch.mode == Mode::kResizes ? 0.01 : 0.5;
+  return Done{};
+}
+
+// CLI11 may say it in several lines; the first is what is wrong.
+Error usage_error(const CLI::ParseError& error) {
+  std::string text = error.what();
+  text.resize(std::min(text.find('\n'), text.size()));
+  return {ErrorKind::kUsage, text + "; see 'agent --help'"};
+}
+
+}  // namespace
+
+Result<Parsed> parse_options(int argc, char** argv) {
+  Parsed parsed;
+  Options& options = parsed.options;
+  uint32_t ring_kib = options.watch.limits.ring_bytes / 1024;
+  CLI::App app(kAbout, "agent");
+  app.footer(kMore);
+  app.set_version_flag("--version", "agent (mapscope) " MAPSCOPE_VERSION);
+  add_watch_options(app, options.watch, ring_kib);
+  add_hidden_options(app, options.watch);
+  add_inspect(app, options.inspect);
+  add_doctor(app, options.doctor);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& shown) {
+    app.exit(shown);
+    parsed.printed = true;
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error);
+  }
+  if (app.got_subcommand("inspect")) options.command = Command::kInspect;
+  if (app.got_subcommand("doctor")) options.command = Command::kDoctor;
+  if (options.command != Command::kWatch) return parsed;
+  if (auto taken = take_command(options.watch, argc, argv); !taken) return std::move(taken).error();
+  if (auto checked = check_watch(options.watch, ring_kib); !checked)
+    return std::move(checked).error();
+  return parsed;
+}
+
+}  // namespace mapscope

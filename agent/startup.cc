@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/startup.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace mapscope {
+namespace {
+
+// Clients may hold hundreds of descriptors, and must not be what keeps a target from being watched.
+// After the command was started, for which more than it asked for may be too many.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, 65536));
+  std::ignore = setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Result<Startup> Startup::begin(const WatchOptions& options) {
+  Startup out;
+  out.manager = ServiceManager::from_environment();
+  if (options.web_enabled) {
+    auto web = WebServer::prepare(options.web);
+    if (!web) return std::move(web).error();
+    out.web = std::move(*web);
+  }
+  if (!options.command.empty()) {
+    auto child = Child::start(options.command);
+    if (!child) return std::move(child).error();
+    out.child = std::move(*child);
+  }
+  raise_descriptor_limit();
+  return out;
+}
+
+}  // namespace mapscope

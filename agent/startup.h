@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/startup.h – what the agent opens and starts while it has one thread and all its privileges.
+#pragma once
+
+#include <optional>
+
+#include "agent/base/result.h"
+#include "agent/child.h"
+#include "agent/export/web_server.h"
+#include "agent/options.h"
+#include "agent/service_manager.h"
+
+namespace mapscope {
+
+struct Startup {
+  ServiceManager manager;
+  std::optional<WebSetup> web;  // absent when nothing is served
+  std::optional<Child> child;   // held; absent without a command
+
+  // The environment comes first, so that a command does not inherit what was meant for the agent;
+  // the command comes last, so that no mistake elsewhere starts it, and before confine(), so that
+  // it keeps what its caller had. Errors: see WebServer::prepare() and Child::start().
+  static Result<Startup> begin(const WatchOptions& options);
+};
+
+}  // namespace mapscope

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Watcher does about probes that cost a target more than they may.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "agent/base/log.h"
+#include "agent/export/text.h"
+#include "agent/export/wall_clock.h"
+#include "agent/watcher.h"
+
+namespace mapscope {
+namespace {
+
+// What comes after what has been taken off already.
+Relief next_relief(Relief now, Mode mode) {
+  switch (now) {
+    case Relief::kNone:
+      return Relief::kTimes;
+    case Relief::kTimes:
+      return mode == Mode::kResizes ? Relief::kAll : Relief::kMode;
+    case Relief::kMode:
+    case Relief::kAll:
+      return Relief::kAll;
+  }
+  return Relief::kAll;
+}
+
+std::string step_name(Relief relief) {
+  if (relief == Relief::kTimes) return "times";
+  return relief == Relief::kMode ? "mode" : "pause";
+}
+
+std::string consequence(Relief relief) {
+  switch (relief) {
+    case Relief::kTimes:
+      return "how long inserts are held up is no longer measured";
+    case Relief::kMode:
+      return "back to --mode resizes";
+    default:
+      return "not watched for a while";
+  }
+}
+
+}  // namespace
+
+OverheadGuard::Metered Watcher::metered(uint32_t id, const Watched& watched) const {
+  const Target* target = targets_->find(id);
+  return {id, target == nullptr ? 0 : target->pid, watched.slot, &watched.labels};
+}
+
+std::vector<OverheadGuard::Metered> Watcher::all_metered() const {
+  std::vector<OverheadGuard::Metered> targets;
+  targets.reserve(watched_.size());
+  for (const auto& [id, watched] : watched_) targets.push_back(metered(id, watched));
+  return targets;
+}
+
+void Watcher::expire_open_resizes(const Attachment& attachment) {
+  for (const auto& [id, watched] : watched_) {
+    const bool holds = std::ranges::any_of(
+        watched.attachments, [&](const auto& held) { return held.get() == &attachment; });
+    if (holds) expired_ += programs_->expire_open_resizes(id);
+  }
+}
+
+void Watcher::count_probes() {
+  for (const auto& [id, watched] : watched_) {
+    Target* target = targets_->find(id);
+    if (target == nullptr) continue;
+    target->probes = 0;
+    for (const auto& attachment : watched.attachments) target->probes += attachment->probe_count();
+  }
+}
+
+void Watcher::relieve(const OverheadGuard::Excess& excess, uint64_t now_ns) {
+  const Watched& watched = watched_.at(excess.id);
+  Relief relief = Relief::kAll;
+  for (const auto& attachment : watched.attachments) {
+    // What was measured is from before that, maybe because of another process of the file.
+    if (now_ns - attachment->relieved_ns() <= OverheadGuard::kEveryNs) return;
+    relief = std::min(relief, attachment->relief());
+  }
+  bool relieved = false;
+  while (!relieved && relief != Relief::kAll) {
+    relief = next_relief(relief, mode_);
+    for (const auto& attachment : watched.attachments) {
+      if (attachment->relief() >= relief || !attachment->relieve(relief, now_ns)) continue;
+      relieved = true;
+      if (relief == Relief::kAll) expire_open_resizes(*attachment);
+    }
+  }
+  if (!relieved) return;
+  guard_.count_relief(watched.labels, step_name(relief));
+  count_probes();
+  if (const Target* target = targets_->find(excess.id)) {
+    log_warn("pid {} ({}): probes take {} % of its CPU time, more than --overhead-budget: {}",
+             target->pid, printable(target->comm), std::lround(excess.share * 100),
+             consequence(relief));
+  }
+}
+
+void Watcher::resume_paused(uint64_t now_ns) {
+  bool resumed = false;
+  for (const auto& [id, watched] : watched_) {
+    for (const auto& attachment : watched.attachments) {
+      if (!attachment->is_resume_due(now_ns)) continue;
+      expire_open_resizes(*attachment);
+      if (auto done = attachment->resume(now_ns); !done) {
+        log_warn("{}", printable(done.error().text));
+        continue;
+      }
+      resumed = true;
+      log_warn("{}: watched again", printable(watched.labels.process));
+    }
+  }
+  if (resumed) count_probes();
+}
+
+void Watcher::guard(uint64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  if (!guard_.is_due(now_ns)) return;
+  resume_paused(now_ns);
+  for (const OverheadGuard::Excess& excess : guard_.look(now_ns, all_metered()))
+    relieve(excess, now_ns);
+}
+
+void Watcher::end_mode() {
+  const std::lock_guard lock(mutex_);
+  mode_ended_ = true;
+  for (const auto& [id, watched] : watched_) {
+    for (const auto& attachment : watched.attachments)
+      attachment->relieve(Relief::kMode, monotonic_now_ns());
+  }
+  count_probes();
+}
+
+}  // namespace mapscope
