@@ -205,8 +205,16 @@ void Discovery::take_mappings(uint64_t now_ns) {
     mapped_[event.pid].push_back(event);
   });
   if (!complete) mappings_lost_ = true;
-  for (const auto& [pid, events] : std::exchange(mapped_, {})) {
-    if (!seen_.contains(pid)) {
+  const std::set<pid_t> strangers = std::exchange(strangers_, {});
+  for (auto& [pid, events] : std::exchange(mapped_, {})) {
+    const bool is_known = seen_.contains(pid);
+    // It may be in the middle of an exec, whose record comes when all is mapped.
+    if (!is_known && !strangers.contains(pid)) {
+      strangers_.insert(pid);
+      mapped_[pid] = std::move(events);
+      continue;
+    }
+    if (!is_known) {
       consider(pid, false);
     } else {
       extend(pid, now_ns);

@@ -93,6 +93,7 @@ class Discovery {
   bool starting_ = true;
   bool mappings_lost_ = false;
   std::map<pid_t, std::vector<MappingEvent>> mapped_;  // since the last tick, by process
+  std::set<pid_t> strangers_;          // were not known at the last tick, when they mapped files
   std::map<FileKey, uint64_t> empty_;  // files with nothing to probe, and until when
   uint64_t scanned_ns_ = 0;
   uint64_t looked_ns_ = 0;
