@@ -2,9 +2,9 @@
 // Feeds files to Program and asks every look-up; a crash, a hang, a leak or an allocation that is
 // out of proportion to the file is a fault.
 //
-//   cmake --preset fuzz && cmake --build build/fuzz --target go_program_fuzz
-//   mkdir -p corpus seeds && build/fuzz/tests/go_program_fuzz --write-seeds seeds
-//   build/fuzz/tests/go_program_fuzz -max_total_time=300 -timeout=10 -malloc_limit_mb=256 corpus
+//   cmake --preset asan && cmake --build build/asan --target go_program_fuzz
+//   mkdir -p corpus seeds && build/asan/tests/go_program_fuzz --write-seeds seeds
+//   build/asan/tests/go_program_fuzz -max_total_time=300 -timeout=10 -malloc_limit_mb=256 corpus
 //   seeds
 //
 // The seeds are one small program of each table format, and halves of them; add stripped real ones

@@ -220,15 +220,7 @@ TEST(Run, TinyMapsGrowOnceOrTwiceEach) {
   EXPECT_EQ(record.totals().resizes, 3'000U);
 }
 
-// The two threads race on purpose, which is what a sanitizer for races must object to.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kRacesAllowed = false;
-#else
-constexpr bool kRacesAllowed = true;
-#endif
-
 TEST(Run, UnsynchronisedThreadsDieOfConcurrentMapWrites) {
-  if (!kRacesAllowed) GTEST_SKIP() << "ThreadSanitizer would end the race first";
   const LoadOptions options = {.threads = 4, .seconds = 60, .keys = 1'000'000};
   for (int attempt = 0; attempt < 20; ++attempt) {
     RunRecord record(options.threads);

@@ -5,7 +5,15 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#ifdef __SANITIZE_ADDRESS__
+// How g++ and how clang++ tell that they build with AddressSanitizer.
+#if defined(__SANITIZE_ADDRESS__)
+#define MAPSCOPE_LEAKS_ARE_LOOKED_FOR
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MAPSCOPE_LEAKS_ARE_LOOKED_FOR
+#endif
+#endif
+#ifdef MAPSCOPE_LEAKS_ARE_LOOKED_FOR
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -105,7 +113,7 @@ class LibraryLeaksAllowed {
 
  private:
   static void set([[maybe_unused]] bool allowed) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef MAPSCOPE_LEAKS_ARE_LOOKED_FOR
     allowed ? __lsan_disable() : __lsan_enable();
 #endif
   }
