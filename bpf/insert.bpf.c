@@ -2,7 +2,7 @@
 /* bpf/insert.bpf.c – every insert, counted, and in Go timed, by map type. Nothing is sent: counters only.
  *
  * These run at every insert, so they read registers in place and touch arrays only. Counts are exact; a time is lost
- * when two goroutines inside inserts share a place of insert_starts.
+ * when two goroutines inside inserts share a place of insert_starts, or a thread loses its CPU while it adds one.
  */
 #include "bpf/goroutine.h"
 
@@ -97,6 +97,7 @@ static __always_inline void count(struct pt_regs *ctx, const struct ms_target *t
 		return;
 	start->actor = actor;
 	start->target = target->id;
+	start->tgid = bpf_get_current_pid_tgid() >> 32;
 	start->type = type;
 	/* fields[2]: not 0 while a resize of the map is under way. */
 	start->resized = descriptor->field_count > 2 && field_in_place(ctx, &descriptor->fields[2]);
@@ -142,20 +143,33 @@ static __always_inline __u32 log2_of(__u64 value)
 	return log;
 }
 
-static __always_inline void add_time(struct pt_regs *ctx, const struct ms_target *target, __u64 now)
+static __always_inline struct insert_start *start_at(__u64 actor, __u32 tgid)
 {
-	struct ms_insert_type *entry;
-	struct insert_start *start;
-	__u32 index, phase, bucket;
-	__u64 actor;
+	__u32 index = hash_of(actor) % MS_STARTS;
+	struct insert_start *start = bpf_map_lookup_elem(&insert_starts, &index);
 
-	actor = current_g(target, ctx->r14);
-	index = hash_of(actor) % MS_STARTS;
-	start = bpf_map_lookup_elem(&insert_starts, &index);
-	if (!start || start->actor != actor || start->target != target->id || !actor)
-		return;
+	return start && actor && start->actor == actor && start->tgid == tgid ? start : NULL;
+}
+
+/* Go has g in r14 since 1.17: then the target need not be looked up. */
+static __always_inline struct insert_start *find_start(const struct pt_regs *ctx, __u32 tgid)
+{
+	struct insert_start *start = start_at(ctx->r14, tgid);
+	struct ms_target *target;
+
+	if (start)
+		return start;
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	return target ? start_at(current_g(target, ctx->r14), tgid) : NULL;
+}
+
+/* Not atomic: nobody else adds on this CPU but a thread that takes it in the middle of an addition. */
+static __always_inline void add_time(struct insert_start *start, __u64 now)
+{
+	struct ms_insert_type *entry = entry_of(start->target, start->type);
+	__u32 phase, bucket;
+
 	start->actor = 0;
-	entry = entry_of(target->id, start->type);
 	if (!entry)
 		return;
 	phase = start->resized ? MS_DURING_RESIZE : MS_STEADY;
@@ -164,28 +178,33 @@ static __always_inline void add_time(struct pt_regs *ctx, const struct ms_target
 	barrier_var(bucket);
 	if (bucket >= MS_TIME_BUCKETS)
 		bucket = MS_TIME_BUCKETS - 1;
-	__sync_fetch_and_add(&entry->sum_ns[phase & 1], now);
-	__sync_fetch_and_add(&entry->log2_ns[phase & 1][bucket], 1);
+	entry->sum_ns[phase & 1] += now;
+	entry->log2_ns[phase & 1][bucket]++;
+}
+
+/* One hit in MS_METER_EVERY stands for all. */
+static __always_inline void meter_end(struct pt_regs *ctx, __u32 tgid, __u64 began_ns)
+{
+	struct ms_target *target = bpf_map_lookup_elem(&targets, &tgid);
+	__u32 index = (__u32)bpf_get_attach_cookie(ctx);
+	const struct ms_descriptor *descriptor = bpf_map_lookup_elem(&descriptors, &index);
+
+	if (target && descriptor)
+		add_use(target, descriptor, MS_METER_EVERY, MS_METER_EVERY * run_time(began_ns));
 }
 
 SEC("?uprobe")
 int end_insert(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, index;
-	struct ms_target *target = bpf_map_lookup_elem(&targets, &tgid);
-	const struct ms_descriptor *descriptor;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct insert_start *start = find_start(ctx, tgid);
 
-	if (!target)
-		return 0;
-	add_time(ctx, target, now);
+	if (start)
+		add_time(start, now);
 	/* The lowest bits of the clock are as good as random. */
-	if (now & (MS_METER_EVERY - 1))
-		return 0;
-	index = (__u32)bpf_get_attach_cookie(ctx);
-	descriptor = bpf_map_lookup_elem(&descriptors, &index);
-	if (descriptor)
-		add_use(target, descriptor, MS_METER_EVERY, MS_METER_EVERY * run_time(now));
+	if (!(now & (MS_METER_EVERY - 1)))
+		meter_end(ctx, tgid, now);
 	return 0;
 }
 

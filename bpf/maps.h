@@ -60,7 +60,9 @@ struct insert_start {
 	__u64 begin_ns;
 	__u64 type;
 	__u32 target;
+	__u32 tgid;
 	__u32 resized; /* a resize began inside it, or was under way in its map */
+	__u32 reserved;
 };
 
 /* A write of a map under way. */
