@@ -12,6 +12,11 @@
 namespace mapscope {
 namespace {
 
+// It counts twice in the agent's resident memory: the kernel maps a ring's pages once more behind
+// their end. An eighth of the larger one bears 200,000 resizes a second.
+constexpr uint32_t kFewRingKib = 2048;
+constexpr uint32_t kManyRingKib = 16384;
+
 constexpr const char* kAbout =
     "Watches hash maps grow in running programs: which map, from which line of code, how long the\n"
     "insert stalled, where the thread was meanwhile, and who waited behind it. Changes nothing in "
@@ -159,9 +164,10 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
   add_choice<LogFormat>(app, "--log.format", watch.log_format,
                         {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
                         "text (default) or json, on standard error");
-  app.add_option("--ring-kib", ring_kib, "Ring between kernel and agent, a power of two of KiB")
+  app.add_option("--ring-kib", ring_kib,
+                 "Ring between kernel and agent, a power of two of KiB (2048; with --all, --exe or "
+                 "--comm 16384)")
       ->type_name("KIB")
-      ->capture_default_str()
       ->check(CLI::Range(4, 1 << 20));
   app.add_option(
          "--stacks-per-second", watch.limits.stacks_per_second,
@@ -226,6 +232,7 @@ Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
                  "nothing to watch: give --pid N, --exe GLOB, --comm NAME, --all or -- CMD ARGS…; "
                  "see 'agent --help'"};
   }
+  if (ring_kib == 0) ring_kib = watch.selection.active() ? kManyRingKib : kFewRingKib;
   if (!std::has_single_bit(ring_kib)) {
     return Error{ErrorKind::kUsage,
                  "--ring-kib: " + std::to_string(ring_kib) + " is not a power of two"};
@@ -248,7 +255,7 @@ Error usage_error(const CLI::ParseError& error) {
 Result<Parsed> parse_options(int argc, char** argv) {
   Parsed parsed;
   Options& options = parsed.options;
-  uint32_t ring_kib = options.watch.limits.ring_bytes / 1024;
+  uint32_t ring_kib = 0;
   CLI::App app(kAbout, "agent");
   app.footer(kMore);
   app.set_version_flag("--version", "agent (mapscope) " MAPSCOPE_VERSION);

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -76,9 +77,13 @@ void BM_Scrape(benchmark::State& state) {
     sample.resize.map_type = type;
     metrics.add(sample.resize);
   }
-  for ([[maybe_unused]] auto step : state) benchmark::DoNotOptimize(metrics.text());
+  std::string text;
+  for ([[maybe_unused]] auto step : state) benchmark::DoNotOptimize(text = metrics.text());
+  state.counters["series"] = static_cast<double>(std::count(text.begin(), text.end(), '\n') -
+                                                 std::count(text.begin(), text.end(), '#'));
+  state.counters["bytes"] = static_cast<double>(text.size());
 }
-BENCHMARK(BM_Scrape)->Arg(10)->Arg(1000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Scrape)->Arg(10)->Arg(200)->Arg(1000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace mapscope

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/binary/program.h"
+#include "agent/plan/probe_plan.h"
 
 namespace mapscope::test {
 namespace {
@@ -91,6 +92,26 @@ void BM_GoProgramOpen(benchmark::State& state) {
   for ([[maybe_unused]] auto step : state) benchmark::DoNotOptimize(open_program(state));
 }
 BENCHMARK(BM_GoProgramOpen)->Unit(benchmark::kMillisecond);
+
+// From a path to what would be probed, as the agent does it.
+void BM_GoProgramPlan(benchmark::State& state) {
+  const auto kernel = running_kernel();
+  if (!kernel) return state.SkipWithError(kernel.error().text.c_str());
+  size_t probes = 0;
+  for ([[maybe_unused]] auto step : state) {
+    const Program program = open_program(state);
+    probes = 0;
+    for (const Runtime* runtime : all_runtimes()) {
+      const auto match = runtime->identify(program);
+      if (!match || !*match) continue;
+      const auto plan = plan_probes(*runtime, **match, program, *kernel, Mode::kResizes);
+      if (!plan) return state.SkipWithError(plan.error().text.c_str());
+      probes += plan->probes.size();
+    }
+  }
+  state.counters["probes"] = static_cast<double>(probes);
+}
+BENCHMARK(BM_GoProgramPlan)->Unit(benchmark::kMillisecond);
 
 void BM_GoProgramFrames(benchmark::State& state) {
   const Program program = open_program(state);

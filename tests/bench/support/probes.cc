@@ -67,6 +67,19 @@ class EmptyProbe {
   UniqueFd link_;
 };
 
+// Runs until it is let go of; `words` say that all is in place.
+Probe start_tracer(const std::vector<std::string>& command, const std::string& words) {
+  auto process = std::make_shared<ChildProcess>(command);
+  std::string seen;
+  const bool attached = poll_until([&] {
+    seen += process->out().text();
+    return seen.find(words) != std::string::npos || !process->running();
+  });
+  if (!attached || !process->running())
+    give_up(command.front() + " did not attach: " + process->err().text());
+  return process;
+}
+
 }  // namespace
 
 Attach agent_in_mode(const std::string& mode) {
@@ -81,16 +94,14 @@ Probe empty_probe(const Workload& workload) { return std::make_shared<EmptyProbe
 Probe bpftrace_probe(const Workload& workload) {
   const std::string script = "BEGIN { printf(\"attached\\n\"); } uprobe:" + workload.path() + ":" +
                              workload.insert() + " { @start[tid] = nsecs; }";
-  auto process = std::make_shared<ChildProcess>(
-      std::vector<std::string>{"bpftrace", "-p", std::to_string(workload.pid()), "-e", script});
-  std::string seen;
-  const bool attached = poll_until([&] {
-    seen += process->out().text();
-    return seen.find("attached\n") != std::string::npos || !process->running();
-  });
-  if (!attached || !process->running())
-    give_up("bpftrace did not attach: " + process->err().text());
-  return process;
+  return start_tracer({"bpftrace", "-p", std::to_string(workload.pid()), "-e", script},
+                      "attached\n");
+}
+
+Probe funclatency_probe(const Workload& workload) {
+  return start_tracer({"funclatency", "-p", std::to_string(workload.pid()),
+                       workload.path() + ":" + workload.insert()},
+                      "Tracing ");
 }
 
 }  // namespace mapscope::test

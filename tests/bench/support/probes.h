@@ -22,5 +22,7 @@ Attach agent_in_mode(const std::string& mode);
 Probe empty_probe(const Workload& workload);
 // The usual one-liner.
 Probe bpftrace_probe(const Workload& workload);
+// How libbpf-tools time a function.
+Probe funclatency_probe(const Workload& workload);
 
 }  // namespace mapscope::test
