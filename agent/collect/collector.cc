@@ -14,7 +14,7 @@
 namespace mapscope {
 namespace {
 
-constexpr int kDrainIntervalMs = 20;
+constexpr int kDrainIntervalMs = 50;
 
 static_assert(sizeof(ms_resize_record) % sizeof(uint64_t) == 0);
 static_assert(sizeof(ms_stack_record) % sizeof(uint64_t) == 0);

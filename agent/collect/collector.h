@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/collect/collector.h – empties the ring on a thread of its own and hands on checked records.
 //
-// In:      the ring map; producers do not wake the reader, so it looks every 20 ms, and at once
-// when a quarter is full or a
-//          fatal or exit came.
-// Out:     a Batch: records of bpf/wire.h one behind the other, each of the size that its type has,
-// in ring order. Errors:  a record of an unknown type or a wrong size is counted and skipped. When
-// the reader of batches falls behind by
-//          more than `queue_bytes`, records are dropped and counted by type: memory stays bounded.
+// In: the ring map; producers do not wake the reader, so it looks every 50 ms, and at once when a
+// quarter is full or a fatal or exit came.
+// Out: a Batch: records of bpf/wire.h one behind the other, each of the size that its type has, in
+// ring order.
+// Errors: a record of an unknown type or a wrong size is counted and skipped. When the reader of
+// batches falls behind by more than `queue_bytes`, records are dropped and counted by type: memory
+// stays bounded.
 // Threads: take() and the counters from any one other thread. Destruction stops the thread.
 #pragma once
 

@@ -32,7 +32,7 @@
 #include "tests/support/selection.h"
 
 // As many places to probe as the last step of attach_N takes, each a nop of its own function.
-extern "C" const char mapscope_bench_places[];
+extern "C" char mapscope_bench_places[];
 __asm__(
     ".pushsection .text.mapscope_bench,\"ax\",@progbits\n.p2align 12\n"
     ".globl mapscope_bench_places\n.hidden mapscope_bench_places\nmapscope_bench_places:\n"
