@@ -99,8 +99,8 @@ Probe bpftrace_probe(const Workload& workload) {
 }
 
 Probe funclatency_probe(const Workload& workload) {
-  return start_tracer({"funclatency", "-p", std::to_string(workload.pid()),
-                       workload.path() + ":" + workload.insert()},
+  return start_tracer({"stdbuf", "-oL", "funclatency", "-p", std::to_string(workload.pid()),
+                       ":" + workload.insert()},
                       "Tracing ");
 }
 
