@@ -165,7 +165,8 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
 
 }  // namespace
 
-MetricTable::MetricTable(MetricOptions options) : options_(options), maps_(options.max_series) {
+MetricTable::MetricTable(MetricOptions options)
+    : options_(options), maps_(options.max_series, options.max_types) {
   for (const Family family : kCounted) counters_.emplace(family, options.max_series);
 }
 

@@ -2,14 +2,15 @@
 // agent/export/metric_table.h – the metrics of agent/export/metric_families.h.
 //
 // Values of one (process, runtime, map_type, container_id, pod_uid) are cumulative over all
-// processes with these labels. At most `max_series` such label tuples exist; further ones are added
-// up in one whose labels are "other" (a family has that many series times the values of its
-// constant labels: kind, trigger, state). A tuple is forgotten when no attached target has its
-// process and container and it has not changed for `expire_after_ns`. A value that was never known
-// (no thread states, say) has no series, rather than a 0. Promotions, rebuilds and expansions are
-// counted for themselves and enter no other family. Threads: all members may be called from any
-// thread. add() takes one lock, never held while text is rendered, and allocates only for a new
-// series.
+// processes with these labels. A process has at most `max_types` map types; further ones are added
+// up as map_type="other". At most `max_series` such label tuples exist; further ones are added up
+// in one whose labels are "other" (a family has that many series times the values of its constant
+// labels: kind, trigger, state). A tuple is forgotten when no attached target has its process and
+// container and it has not changed for `expire_after_ns`. A value that was never known (no thread
+// states, say) has no series, rather than a 0. Promotions, rebuilds and expansions are counted for
+// themselves and enter no other family.
+// Threads: all members may be called from any thread. add() takes one lock, never held while text
+// is rendered, and allocates only for a new series.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -36,6 +37,7 @@ namespace mapscope {
 
 struct MetricOptions {
   size_t max_series = 1000;
+  size_t max_types = 100;
   uint64_t expire_after_ns = 300'000'000'000;
   uint64_t (*now_ns)() = monotonic_now_ns;
 };

@@ -2,9 +2,10 @@
 // agent/export/series_table.h – values by a process' labels and one more, bounded, expiring.
 //
 // Labels are cleaned (assign_label) before they become a key, so two hostile names that are shown
-// alike are one series. When `max_series` exist, new label tuples share one overflow series whose
-// labels are "other", those of a container absent; it cannot collide, because no runtime is named
-// so.
+// alike are one series. A process that has `max_thirds` series has one more for all its other third
+// labels, named "other", so that none uses up the room of all. When `max_series` exist, new label
+// tuples share one overflow series whose labels are "other", those of a container absent; it cannot
+// collide, because no runtime is named so.
 // Threads: none of its own; the owner locks.
 #pragma once
 
@@ -34,7 +35,8 @@ class SeriesTable {
   using LabelViews = std::array<std::string_view, 5>;
   using Entry = std::pair<Labels, Value>;
 
-  explicit SeriesTable(size_t max_series) : max_series_(max_series) {}
+  explicit SeriesTable(size_t max_series, size_t max_thirds = SIZE_MAX)
+      : max_series_(max_series), max_thirds_(max_thirds) {}
 
   // The series of these labels, made if need be and marked as changed. Valid until expire().
   // Does not allocate for a series that exists, nor for the overflow series.
@@ -44,8 +46,7 @@ class SeriesTable {
       for (size_t i = 0; i < labels.size(); ++i) assign_label(clean_[i], labels[i]);
       series = find({clean_[0], clean_[1], clean_[2], clean_[3], clean_[4]});
     }
-    if (series == nullptr && series_.size() < max_series_) series = &series_[clean_];
-    if (series == nullptr) series = &overflow_;
+    if (series == nullptr) series = make();
     series->changed = true;
     series->used = true;
     return series->value;
@@ -58,7 +59,12 @@ class SeriesTable {
     for (auto item = series_.begin(); item != series_.end();) {
       Series& series = item->second;
       if (std::exchange(series.changed, false) || is_live(item->first)) series.seen_ns = now_ns;
-      item = now_ns - series.seen_ns >= after_ns ? series_.erase(item) : std::next(item);
+      if (now_ns - series.seen_ns < after_ns) {
+        ++item;
+        continue;
+      }
+      release(item->first);
+      item = series_.erase(item);
     }
   }
 
@@ -104,8 +110,30 @@ class SeriesTable {
     return found == series_.end() ? nullptr : &found->second;
   }
 
+  // The series of clean_, which does not exist, or what it overflows into.
+  Series* make() {
+    if (series_.size() >= max_series_) return &overflow_;
+    size_t& thirds = thirds_[owner(clean_)];
+    if (thirds >= max_thirds_) clean_[2] = kOverflowLabel;
+    if (clean_[2] != kOverflowLabel) ++thirds;
+    return &series_[clean_];
+  }
+
+  // Of one that is forgotten; that for all others of its process was not counted.
+  void release(const Labels& labels) {
+    const auto thirds = thirds_.find(owner(labels));
+    if (thirds == thirds_.end() || labels[2] == kOverflowLabel) return;
+    if (--thirds->second == 0) thirds_.erase(thirds);
+  }
+
+  static Labels owner(const Labels& labels) {
+    return {labels[0], labels[1], {}, labels[3], labels[4]};
+  }
+
   size_t max_series_;
+  size_t max_thirds_;
   std::unordered_map<Labels, Series, Hash, Equal> series_;
+  std::unordered_map<Labels, size_t, Hash, Equal> thirds_;  // series by process
   Series overflow_;
   Labels clean_;  // reused
 };

@@ -90,7 +90,8 @@ TEST(ContainerLabels, TellProcessesOfOneNameApart) {
 }
 
 TEST(ContainerLabels, SeriesOfADeadContainerExpiresBesideALivingOne) {
-  MetricTable table({1000, 5 * kMinuteNs, [] { return fake_now_ns.load(); }});
+  MetricTable table(
+      {.expire_after_ns = 5 * kMinuteNs, .now_ns = [] { return fake_now_ns.load(); }});
   fake_now_ns = kMinuteNs;
   Sample dead;
   Sample alive;

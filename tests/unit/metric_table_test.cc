@@ -21,9 +21,11 @@ using prometheus::MetricFamily;
 std::atomic<uint64_t> fake_now_ns{1};
 constexpr uint64_t kMinuteNs = 60'000'000'000;
 
-MetricOptions with_fake_clock() {
+MetricOptions with_fake_clock(MetricOptions options = {}) {
   fake_now_ns = kMinuteNs;
-  return {1000, 5 * kMinuteNs, [] { return fake_now_ns.load(); }};
+  options.expire_after_ns = 5 * kMinuteNs;
+  options.now_ns = [] { return fake_now_ns.load(); };
+  return options;
 }
 
 TEST(MetricTable, ResizeIsCountedByKindAndTrigger) {
@@ -125,6 +127,35 @@ TEST(MetricTable, SeriesBeyondTheCapOverflow) {
   EXPECT_EQ(counter(table, Family::kResizes,
                     {{"process", "other"}, {"runtime", "other"}, {"map_type", "other"}}),
             15);
+}
+
+TEST(MetricTable, OneProcessDoesNotTakeTheRoomOfAll) {
+  MetricTable table(with_fake_clock({.max_series = 100, .max_types = 10}));
+  Sample greedy;
+  greedy.target.comm = "greedy";
+  Sample modest;
+  modest.target.id = 2;
+  modest.target.comm = "modest";
+  const auto add_types = [&] {
+    for (int i = 0; i < 25; ++i) {
+      const std::string type = "map" + std::to_string(i);
+      greedy.resize.map_type = type;
+      table.add(greedy.resize);
+    }
+    table.add(modest.resize);
+  };
+  add_types();
+  EXPECT_EQ(series_count(table, Family::kResizes), 12U);
+  EXPECT_EQ(counter(table, Family::kResizes, {{"process", "greedy"}, {"map_type", "other"}}), 15);
+  EXPECT_EQ(counter(table, Family::kResizes, {{"process", "modest"}}), 1);
+  // What has expired has room again.
+  fake_now_ns += 10 * kMinuteNs;
+  (void)table.Collect();
+  fake_now_ns += 10 * kMinuteNs;
+  EXPECT_EQ(series_count(table, Family::kResizes), 0U);
+  add_types();
+  EXPECT_EQ(series_count(table, Family::kResizes), 12U);
+  EXPECT_EQ(counter(table, Family::kResizes, {{"process", "greedy"}, {"map_type", "other"}}), 15);
 }
 
 TEST(MetricTable, FatalReasonsBeyondTheCapOverflow) {
