@@ -56,6 +56,7 @@ agent_tables() {
   row "resizes per second" 0 resizes_per_second
   row "lost of them" 0 resizes_lost
   row "CPU meanwhile in % of a core" 1 resizes_agent_cpu
+  row "ms until a storm is stopped" 0 storm_until_pause
   table "processes of one program" 1 50 500
   row "ms until all are attached" 0 targets_1_ready targets_50_ready targets_500_ready
   row "resident MB" 1 targets_1_agent_rss targets_50_agent_rss targets_500_agent_rss

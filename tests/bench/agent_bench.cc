@@ -3,6 +3,8 @@
 //   resizes_per_second  of one thread that does nothing but grow small maps; beside it what was
 //                       lost of them, and the agent's CPU meanwhile, in percent of one core
 //   idle_…              the agent with one target that does nothing
+//   storm_until_pause   how long a program that does nothing but grow maps is probed before
+//                       --overhead-budget stops it
 //   targets_N_…         the same with N processes of one program: memory, and how long until all
 //                       are attached
 //   attach_N_…          probes put in and taken out by the kernel, N at a time
@@ -111,6 +113,23 @@ void measure_idle(Report& report) {
   report.add("idle_agent_rss", range_of(memory), "MB");
 }
 
+// From the first growth of a program that does nothing else until its probes are off.
+void measure_storm(Report& report) {
+  std::vector<double> passed;
+  for (int round = 0; round < kRounds; ++round) {
+    LiveTarget target({"--workload", "tiny", "--seconds", "600"});
+    LiveAgent agent(target, {"--events", "none", "--overhead-budget", "1%"});
+    const auto begin = Clock::now();
+    target.begin();
+    const bool paused = poll_until([&] {
+      return agent.metric("mapscope_overhead_budget_reached_total", {"step=\"pause\""}) > 0;
+    });
+    if (!paused) give_up("a storm was not stopped");
+    passed.push_back(seconds_since(begin) * 1e3);
+  }
+  report.add("storm_until_pause", range_of(passed), "ms");
+}
+
 void measure_targets(size_t count, Report& report) {
   const TemporaryDirectory directory;
   const std::string path = copy_of_target(directory, "store");
@@ -156,6 +175,7 @@ void run(const std::string& json) {
   std::printf("%d rounds\n%-36s %10s  %23s\n", kRounds, "", "median", "range");
   measure_idle(report);
   measure_rate(report);
+  measure_storm(report);
   for (const size_t count : {1U, 50U, 500U}) measure_targets(count, report);
   for (const size_t count : {4U, 16U, 64U, 256U})
     measure_attach(count, AttachMethod::kMulti, "multi", report);
