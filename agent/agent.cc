@@ -17,8 +17,10 @@
 #include "agent/base/unique_fd.h"
 #include "agent/collect/collector.h"
 #include "agent/collect/drop_reason.h"
+#include "agent/discover/process.h"
 #include "agent/discovery.h"
 #include "agent/export/text.h"
+#include "agent/loss_log.h"
 #include "agent/overhead/calibration.h"
 #include "agent/pipeline.h"
 #include "agent/privileges.h"
@@ -98,6 +100,7 @@ class Agent {
     drain();
     for (const Target& target : targets_.snapshot()) watcher_.forget(target.id);
     drain();
+    loss_log_.look(lost());
     pipeline_.finish(self_stats().lost);
     return ended;
   }
@@ -179,6 +182,7 @@ class Agent {
       looked_ns = monotonic_now_ns();
       if (!discovery_) forget_vanished();
       expire(looked_ns);
+      loss_log_.look(lost());
     }
     return Done{};
   }
@@ -239,21 +243,28 @@ class Agent {
     }
   }
 
+  // On the way from the kernel; what the rate limit leaves out is not lost.
+  std::vector<SelfStats::Count> lost(uint64_t* stacks_skipped = nullptr) const {
+    std::vector<SelfStats::Count> lost;
+    const Collector::Counts overflowed = collector_->overflowed();
+    for (size_t type = 1; type < kRecordTypes; ++type)
+      lost.push_back({"queue_full_" + std::string(kRecordNames[type]), overflowed[type]});
+    const std::vector<uint64_t> drops = programs_.read_drops();
+    for (size_t reason = 0; reason < drops.size(); ++reason) {
+      if (reason != MS_DROP_STACK_LIMITED)
+        lost.push_back({std::string(kDropReasons[reason]), drops[reason]});
+    }
+    if (stacks_skipped != nullptr) *stacks_skipped = drops[MS_DROP_STACK_LIMITED];
+    return lost;
+  }
+
   SelfStats self_stats() const {
     SelfStats stats;
     const Collector::Counts accepted = collector_->accepted();
-    const Collector::Counts overflowed = collector_->overflowed();
-    for (size_t type = 1; type < kRecordTypes; ++type) {
+    for (size_t type = 1; type < kRecordTypes; ++type)
       stats.records.push_back({std::string(kRecordNames[type]), accepted[type]});
-      stats.lost.push_back({"queue_full_" + std::string(kRecordNames[type]), overflowed[type]});
-    }
+    stats.lost = lost(&stats.stacks_skipped);
     stats.lost.push_back({"record_malformed", accepted[0]});
-    const std::vector<uint64_t> drops = programs_.read_drops();
-    stats.stacks_skipped = drops[MS_DROP_STACK_LIMITED];
-    for (size_t reason = 0; reason < drops.size(); ++reason) {
-      if (reason == MS_DROP_STACK_LIMITED) continue;
-      stats.lost.push_back({std::string(kDropReasons[reason]), drops[reason]});
-    }
     stats.ring_fill_ratio = collector_->ring_fill_ratio();
     if (web_settings_ != nullptr) stats.web_config_ok = web_settings_->reload_error().empty();
     watcher_.add_stats(stats);
@@ -275,6 +286,7 @@ class Agent {
   std::optional<Child> child_;
   ServiceManager manager_;
   std::optional<Error> first_error_;
+  LossLog loss_log_;
   std::atomic<bool> ready_{false};
   Batch batch_;
   const LiveWebSettings* web_settings_ = nullptr;  // the server's; nullptr without a file
@@ -286,6 +298,7 @@ class Agent {
 Status watch_targets(const WatchOptions& options) {
   auto signals = take_signals();
   if (!signals) return std::move(signals).error();
+  if (auto readable = check_proc(); !readable) return readable;
   auto kernel = running_kernel();
   if (!kernel) return std::move(kernel).error();
   auto startup = Startup::begin(options);

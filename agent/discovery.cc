@@ -14,6 +14,7 @@ namespace mapscope {
 namespace {
 
 constexpr uint64_t kVanishedNs = 5'000'000'000;
+constexpr uint64_t kRetryNs = 1'000'000'000;
 // Without the kernel's records of mappings, every so many scans look for them.
 constexpr uint32_t kScansPerLook = 10;
 
@@ -48,11 +49,10 @@ void Discovery::start() {
 void Discovery::scan(bool again) {
   scanned_ns_ = monotonic_now_ns();
   ++scans_;
-  std::set<pid_t> running;
-  for (const pid_t pid : list_processes()) {
-    running.insert(pid);
-    consider(pid, again);
-  }
+  const auto listed = list_processes();
+  if (!listed) return lose_proc(listed.error());
+  const std::set<pid_t> running(listed->begin(), listed->end());
+  for (const pid_t pid : running) consider(pid, again);
   std::vector<uint32_t> vanished;
   std::erase_if(seen_, [&](const auto& entry) {
     if (running.contains(entry.first)) return false;
@@ -66,7 +66,10 @@ void Discovery::consider(pid_t pid, bool again, bool drained) {
   if (pid == self_) return;
   const uint64_t looked_ns = monotonic_now_ns();
   auto glimpse = glimpse_process(pid);
-  if (!glimpse) return;
+  if (!glimpse) {
+    if (auto readable = check_proc(); !readable) lose_proc(readable.error());
+    return;
+  }
   if (const auto known = seen_.find(pid); known != seen_.end()) {
     Seen& seen = known->second;
     // The name may change at any time, which makes no other program of it.
@@ -172,7 +175,25 @@ void Discovery::take_record(const ms_process_record& record) {
   if (record.event == MS_PROCESS_EXEC) consider(pid, false);
 }
 
+void Discovery::lose_proc(const Error& error) {
+  if (!proc_lost_)
+    log_warn("{}; processes that come are not found until it can", printable(error.text));
+  proc_lost_ = true;
+}
+
+// What came meanwhile is there to be found.
+void Discovery::retry_proc() {
+  if (!check_proc()) return;
+  proc_lost_ = false;
+  log_info("/proc can be read again");
+  scan(false);
+}
+
 void Discovery::tick(uint64_t now_ns) {
+  if (proc_lost_ && now_ns - scanned_ns_ >= kRetryNs) {
+    scanned_ns_ = now_ns;
+    retry_proc();
+  }
   take_mappings(now_ns);
   if (now_ns - looked_ns_ >= kVanishedNs) {
     looked_ns_ = now_ns;

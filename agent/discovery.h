@@ -77,6 +77,8 @@ class Discovery {
   // Whether the process was a target that has become another program, and no record says so yet.
   bool is_behind(const Seen& seen) const;
   void forget_vanished();
+  void lose_proc(const Error& error);
+  void retry_proc();
   void take_mappings(uint64_t now_ns);
   void extend(pid_t pid, uint64_t now_ns);
 
@@ -92,6 +94,7 @@ class Discovery {
   std::optional<MappingEvents> mappings_;
   bool starting_ = true;
   bool mappings_lost_ = false;
+  bool proc_lost_ = false;                             // it cannot be read
   std::map<pid_t, std::vector<MappingEvent>> mapped_;  // since the last tick, by process
   std::set<pid_t> strangers_;          // were not known at the last tick, when they mapped files
   std::map<FileKey, uint64_t> empty_;  // files with nothing to probe, and until when

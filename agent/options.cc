@@ -133,6 +133,17 @@ void add_web_options(CLI::App& app, WatchOptions& watch) {
 void add_hidden_options(CLI::App& app, WatchOptions& watch) {
   // For those who look for the reason of an EPERM.
   app.add_flag("!--debug.no-sandbox", watch.sandbox)->group("");
+  // For those who want to see what happens when one of them is reached.
+  Limits& limits = watch.limits;
+  for (const auto& [name, limit] : {std::pair{"--debug.max-targets", &limits.targets},
+                                    {"--debug.max-probes", &limits.probes},
+                                    {"--debug.max-open-resizes", &limits.open_resizes},
+                                    {"--debug.max-threads", &limits.threads},
+                                    {"--debug.max-waits", &limits.waits},
+                                    {"--debug.max-locks", &limits.locks},
+                                    {"--debug.max-insert-types", &limits.insert_types}}) {
+    app.add_option(name, *limit)->group("")->check(CLI::Range(1U, *limit));
+  }
 }
 
 void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {

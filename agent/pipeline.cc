@@ -135,6 +135,7 @@ void Pipeline::finish(const std::vector<SelfStats::Count>& lost) {
 
 void Pipeline::add_stats(SelfStats& stats) const {
   stats.lost.push_back({"record_refused", refused_.load()});
+  stats.lost.push_back({"event_unwritten", writer_.lost()});
   stats.lost.push_back({"doubling_evicted", doublings_.evicted()});
 }
 

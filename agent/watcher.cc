@@ -271,10 +271,16 @@ void Watcher::forget(uint32_t id) {
   past_inserts_.add(totals);
   guard_.forget(metered(id, watched));
   watched_.erase(found);
+  programs_->clear_insert_types(id);
   free_slots_.push_back(slot);
-  expired_ += programs_->expire_open_resizes(id);
+  const uint64_t expired = programs_->expire_open_resizes(id);
+  expired_ += expired;
   symbolizer_->remove_target(id);
   targets_->mark_gone(id);
+  const Target* target = targets_->find(id);
+  if (expired == 0 || target == nullptr) return;
+  log_info("pid {} ({}): gone inside {} of its resizes, which are counted as expired", target->pid,
+           printable(target->comm), expired);
 }
 
 void Watcher::tick(uint64_t now_ns) {

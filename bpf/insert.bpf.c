@@ -6,6 +6,9 @@
  */
 #include "bpf/goroutine.h"
 
+/* Of insert_types, less one. Set by the agent. */
+const volatile __u32 insert_type_mask = MS_INSERT_TYPES - 1;
+
 /* Without a copy of all registers: those that hold arguments, the stack pointer and g. */
 static __always_inline __u64 register_in_place(const struct pt_regs *ctx, __u32 reg)
 {
@@ -46,7 +49,7 @@ static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type)
 
 #pragma unroll
 	for (__u32 i = 0; i < MS_TYPE_PROBES; i++) {
-		__u32 index = (hash + i) % MS_INSERT_TYPES;
+		__u32 index = (hash + i) & insert_type_mask;
 		struct ms_insert_type *entry = bpf_map_lookup_elem(&insert_types, &index);
 
 		if (!entry)
@@ -86,10 +89,12 @@ static __always_inline void count(struct pt_regs *ctx, const struct ms_target *t
 	}
 	type = field_in_place(ctx, &descriptor->fields[0]);
 	entry = entry_of(target->id, type);
-	if (entry)
+	if (entry) {
 		__sync_fetch_and_add(&entry->count, 1);
-	else
+	} else {
 		count_up(&inserts, target->slot);
+		drop(MS_DROP_TYPES_FULL);
+	}
 	actor = current_g(target, ctx->r14);
 	index = hash_of(actor) % MS_STARTS;
 	start = bpf_map_lookup_elem(&insert_starts, &index);
@@ -205,6 +210,46 @@ int end_insert(struct pt_regs *ctx)
 	/* The lowest bits of the clock are as good as random. */
 	if (!(now & (MS_METER_EVERY - 1)))
 		meter_end(ctx, tgid, now);
+	return 0;
+}
+
+struct clearing {
+	__u32 target;
+	__u32 cpu;
+};
+
+/* The owner goes last: until then nobody else takes the entry. */
+static long clear_entry(__u32 index, struct clearing *clearing)
+{
+	struct ms_insert_type *entry = bpf_map_lookup_percpu_elem(&insert_types, &index, clearing->cpu);
+
+	if (!entry || entry->target != clearing->target)
+		return 0;
+	entry->type = 0;
+	entry->count = 0;
+	__builtin_memset(entry->sum_ns, 0, sizeof(entry->sum_ns));
+	__builtin_memset(entry->log2_ns, 0, sizeof(entry->log2_ns));
+	barrier();
+	entry->target = 0;
+	return 0;
+}
+
+static long clear_cpu(__u32 cpu, struct clearing *clearing)
+{
+	clearing->cpu = cpu;
+	bpf_loop(insert_type_mask + 1, clear_entry, clearing, 0);
+	return 0;
+}
+
+/* Lets go of what a target has inserted, when it is gone and its counts are read. Here and not by the agent: it could
+ * only write an entry of all CPUs at once, over what other targets count in the same place.
+ */
+SEC("syscall")
+int clear_insert_types(struct ms_clear_inserts *argument)
+{
+	struct clearing clearing = {.target = argument->target};
+
+	bpf_loop(argument->cpus, clear_cpu, &clearing, 0);
 	return 0;
 }
 

@@ -71,6 +71,9 @@ static __always_inline void close_locks(struct open_resize *open, struct ms_targ
 		lock = bpf_map_lookup_elem(&locks, &key);
 		if (!lock)
 			continue;
+		/* New since the resize began, maybe in the place of one that was evicted. */
+		if (lock->created_ns > record->begin_ns)
+			before = 0;
 		word = lock->word;
 		/* Less than nothing when a thread went to sleep after `now` was read and nobody had slept before. */
 		waited = (slept_ns(word, now) - slept_ns(before, record->begin_ns)) & MS_LOCK_TIME_MASK;

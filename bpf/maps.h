@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* bpf/maps.h – the maps and the kernel-side state that the programs share. probe.bpf.c defines them, the others refer.
  *
- * max_entries of descriptors, hits, targets, inserts, overheads, open_resizes and the ring are set by the agent before
- * load.
+ * max_entries of most maps are set by the agent before load.
  */
 #ifndef MAPSCOPE_MAPS_H
 #define MAPSCOPE_MAPS_H
@@ -91,7 +90,8 @@ struct map_writer {
 struct wait {
 	__u32 target;
 	__u32 reserved;
-	__u64 address; /* the futex */
+	__u64 address;	  /* the futex */
+	__u64 created_ns; /* of its lock: the entry may be evicted meanwhile, and another take its place */
 };
 
 struct lock_key {
@@ -263,16 +263,20 @@ static __always_inline void end_wait(__u32 tid, __u64 now)
 	struct wait *wait = bpf_map_lookup_elem(&waits, &tid);
 	struct lock_key key = {};
 	struct lock *lock;
+	__u64 created_ns;
 
 	if (!wait)
 		return;
 	key.target = wait->target;
 	key.address = wait->address;
+	created_ns = wait->created_ns;
 	if (bpf_map_delete_elem(&waits, &tid))
 		return;
 	lock = bpf_map_lookup_elem(&locks, &key);
-	if (lock)
+	if (lock && lock->created_ns == created_ns)
 		__sync_fetch_and_add(&lock->word, (now << 16) - 1);
+	else
+		drop(MS_DROP_WAITS_FULL);
 }
 
 #endif /* MAPSCOPE_MAPS_H */

@@ -100,7 +100,12 @@ static __always_inline void begin_wait(struct task_struct *task, __u32 tid, __u6
 	wait.target = key.target = target->id;
 	key.address = wait.address;
 	lock = lock_of(&key, now);
-	if (!lock || bpf_map_update_elem(&waits, &tid, &wait, BPF_NOEXIST)) {
+	if (!lock) {
+		drop(MS_DROP_WAITS_FULL);
+		return;
+	}
+	wait.created_ns = lock->created_ns;
+	if (bpf_map_update_elem(&waits, &tid, &wait, BPF_NOEXIST)) {
 		drop(MS_DROP_WAITS_FULL);
 		return;
 	}

@@ -132,6 +132,7 @@ enum ms_drop {
 	MS_DROP_STACK_LIMITED,	  /* a stack was not sampled: the target's rate limit */
 	MS_DROP_STACK_UNREADABLE, /* no byte of the stack was readable */
 	MS_DROP_DESCRIPTOR,	  /* a probe hit without a descriptor */
+	MS_DROP_TYPES_FULL,	  /* insert types full: an insert is counted, but neither its type nor its time */
 	MS_DROPS,
 };
 
@@ -297,11 +298,12 @@ struct ms_target {
 };
 
 /* Inserts of one map type on one CPU, and how long they took; an entry of the per-CPU `insert_types` map, which is a
- * hash table of its own: the entry of a type is one of MS_TYPE_PROBES from ms_type_slot() on.
+ * hash table of its own: the entry of a type is one of MS_TYPE_PROBES from the place of its hash on. After entries of a
+ * target that is gone were cleared it may have two, which add up.
  */
 enum ms_insert_limits {
 	MS_TIME_BUCKETS = 32,
-	MS_INSERT_TYPES = 512,
+	MS_INSERT_TYPES = 512, /* a power of two */
 	MS_TYPE_PROBES = 4,
 	MS_STARTS = 16384, /* entries of insert_starts, write_starts and map_writers while they are in use */
 };
@@ -321,6 +323,12 @@ struct ms_file_identity {
 	uint64_t address; /* in the mapping */
 	uint64_t device;  /* of the file system that holds the file's data, as the kernel numbers it */
 	uint64_t inode;
+};
+
+/* Argument of the program that clears the entries of a target. */
+struct ms_clear_inserts {
+	uint32_t target;
+	uint32_t cpus; /* that are possible */
 };
 
 /* What probes cost one target on one CPU; an entry of the per-CPU `overheads` map, at the target's slot. Of probes that
@@ -357,6 +365,7 @@ MS_ASSERT(sizeof(struct ms_race_record) == 160);
 MS_ASSERT(sizeof(struct ms_insert_type) == 40 + 16 * MS_TIME_BUCKETS);
 MS_ASSERT(sizeof(struct ms_process_record) == 32);
 MS_ASSERT(sizeof(struct ms_file_identity) == 24);
+MS_ASSERT(sizeof(struct ms_clear_inserts) == 8);
 MS_ASSERT(sizeof(struct ms_goroutine_layout) == 16);
 MS_ASSERT(sizeof(struct ms_goroutine) == 56);
 MS_ASSERT(sizeof(struct ms_target) == 40 + 8 * MS_RECENT_LOCKS);

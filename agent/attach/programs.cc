@@ -107,7 +107,8 @@ uint32_t entries_in(bool in_use, uint32_t count) { return in_use ? count : 1; }
 void set_limits(const mapscope_bpf& skeleton, const Limits& limits, Mode mode) {
   const bool inserts = mode == Mode::kInserts;
   const bool races = mode == Mode::kRaces;
-  bpf_map__set_max_entries(skeleton.maps.insert_types, entries_in(inserts, MS_INSERT_TYPES));
+  bpf_map__set_max_entries(skeleton.maps.insert_types, entries_in(inserts, limits.insert_types));
+  skeleton.rodata->insert_type_mask = limits.insert_types - 1;
   bpf_map__set_max_entries(skeleton.maps.insert_starts, entries_in(inserts, MS_STARTS));
   bpf_map__set_max_entries(skeleton.maps.write_starts, entries_in(races, MS_STARTS));
   bpf_map__set_max_entries(skeleton.maps.map_writers, entries_in(races, MS_STARTS));
@@ -118,6 +119,9 @@ void set_limits(const mapscope_bpf& skeleton, const Limits& limits, Mode mode) {
   bpf_map__set_max_entries(skeleton.maps.inserts, limits.targets);
   bpf_map__set_max_entries(skeleton.maps.overheads, limits.targets);
   bpf_map__set_max_entries(skeleton.maps.open_resizes, limits.open_resizes);
+  bpf_map__set_max_entries(skeleton.maps.threads, limits.threads);
+  bpf_map__set_max_entries(skeleton.maps.waits, limits.waits);
+  bpf_map__set_max_entries(skeleton.maps.locks, limits.locks);
   bpf_map__set_max_entries(skeleton.maps.ring, limits.ring_bytes);
   const uint64_t per_second = limits.stacks_per_second == 0 ? 1 : limits.stacks_per_second;
   skeleton.rodata->stack_interval_ns = kNsPerSecond / per_second;
@@ -141,6 +145,7 @@ Result<Programs> Programs::load(const Limits& limits, AttachMethod method, Mode 
   set_limits(*skeleton, limits, mode);
   skeleton->rodata->tell_all = tell_all;
   bpf_program__set_autoload(skeleton->progs.fork_process, tell_all);
+  bpf_program__set_autoload(skeleton->progs.clear_insert_types, mode == Mode::kInserts);
   Programs programs(std::move(skeleton), limits, method, mode);
   for (int kind = MS_PROBE_BEGIN; kind < MS_PROBE_KINDS; ++kind) {
     const auto probe_kind = static_cast<ms_probe_kind>(kind);
@@ -309,7 +314,7 @@ std::vector<ms_insert_type> Programs::read_insert_types() const {
   std::map<std::pair<uint32_t, uint64_t>, ms_insert_type> sums;
   if (mode_ != Mode::kInserts) return {};
   std::vector<ms_insert_type> values(per_cpu_buffer().size());
-  for (uint32_t index = 0; index < MS_INSERT_TYPES; ++index) {
+  for (uint32_t index = 0; index < limits_.insert_types; ++index) {
     if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.insert_types), &index, values.data()) != 0)
       continue;
     for (const ms_insert_type& value : values) {
@@ -320,6 +325,21 @@ std::vector<ms_insert_type> Programs::read_insert_types() const {
   all.reserve(sums.size());
   for (const auto& [key, sum] : sums) all.push_back(sum);
   return all;
+}
+
+void Programs::clear_insert_types(uint32_t id) {
+  if (mode_ != Mode::kInserts) return;
+  ms_clear_inserts clear{};
+  clear.target = id;
+  clear.cpus = static_cast<uint32_t>(per_cpu_buffer().size());
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
+  options.ctx_in = &clear;
+  options.ctx_size_in = sizeof(clear);
+  const int failed =
+      bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.clear_insert_types), &options);
+  if (failed != 0)
+    log_warn("{}", system_error("cannot clear the inserts of a target", -failed).text);
 }
 
 std::vector<uint32_t> Programs::read_open_targets() const {

@@ -43,7 +43,11 @@ struct Limits {
   uint32_t targets = 4096;
   uint32_t probes = 16384;
   uint32_t open_resizes = 16384;
-  uint32_t stacks_per_second = 50;  // of one target; at most 2 s worth in advance
+  uint32_t threads = 16384;                 // that resize maps
+  uint32_t waits = 16384;                   // threads of targets that sleep on a lock
+  uint32_t locks = 16384;                   // that they have slept on lately
+  uint32_t insert_types = MS_INSERT_TYPES;  // of all targets; a power of two
+  uint32_t stacks_per_second = 50;          // of one target; at most 2 s worth in advance
 };
 
 // What the probes of one target did so far; of those that every insert meets, estimated from one
@@ -98,6 +102,8 @@ class Programs {
   void clear_counters(uint32_t slot);
   // Inserts by target and map type; both name an entry once.
   [[nodiscard]] std::vector<ms_insert_type> read_insert_types() const;
+  // Makes room for the types of others. REQUIRES: hits of the target do not count any more.
+  void clear_insert_types(uint32_t id);
   // Open resizes by target id, in the order of the map.
   [[nodiscard]] std::vector<uint32_t> read_open_targets() const;
 

@@ -15,7 +15,7 @@ inline constexpr std::array<std::string_view, MS_DROPS> kDropReasons = {
     "ring_full_resize",  "ring_full_stack",    "ring_full_fatal", "ring_full_race",
     "ring_full_process", "open_table_full",    "superseded",      "end_unmatched",
     "field_unreadable",  "thread_table_full",  "wait_table_full", "stack_rate_limited",
-    "stack_unreadable",  "descriptor_missing",
+    "stack_unreadable",  "descriptor_missing", "type_table_full",
 };
 static_assert(!kDropReasons.back().empty());
 

@@ -183,6 +183,12 @@ UniqueFd open_if_file(UniqueFd path, uint64_t inode) {
   return UniqueFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
+// Asked of the kernel itself: that /proc has no such folder may be the fault of /proc.
+bool is_no_process(pid_t pid) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  return !process.valid() && errno == ESRCH;
+}
+
 UniqueFd open_in_root(pid_t pid, const std::string& path) {
   const UniqueFd root(::open(proc_path(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return {};
@@ -239,7 +245,14 @@ std::optional<ProcessGlimpse> glimpse_process(pid_t pid) {
                         file.st_dev, file.st_ino};
 }
 
-std::vector<pid_t> list_processes() {
+Status check_proc() {
+  const UniqueFd own(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  if (!own.valid()) return system_error("/proc cannot be read", errno);
+  return Done{};
+}
+
+Result<std::vector<pid_t>> list_processes() {
+  if (auto readable = check_proc(); !readable) return std::move(readable).error();
   std::vector<pid_t> pids;
   std::error_code failed;
   for (std::filesystem::directory_iterator entry("/proc", failed), end; !failed && entry != end;
@@ -247,6 +260,7 @@ std::vector<pid_t> list_processes() {
     if (const auto pid = parse_number<pid_t>(entry->path().filename().native()))
       pids.push_back(*pid);
   }
+  if (failed) return system_error("/proc", failed.value());
   return pids;
 }
 
@@ -267,7 +281,7 @@ std::vector<pid_t> list_children(pid_t pid) {
 bool is_running(pid_t pid, uint64_t start_ticks) {
   const std::string path = proc_path(pid, "stat");
   const auto stat = read_bounded(path, kMaxStatBytes);
-  if (!stat) return false;
+  if (!stat) return !is_no_process(pid);
   const auto ticks = parse_start_ticks(*stat, path);
   // A zombie has ended, unless only its first thread has.
   const bool ended = stat_field(*stat, 3) == "Z" && stat_field(*stat, 20) == "1";

@@ -57,12 +57,15 @@ Result<Process> read_process(pid_t pid);
 // nullopt: no such process, a kernel thread, or no right to look. A process that is ending is none.
 std::optional<ProcessGlimpse> glimpse_process(pid_t pid);
 
-// Every process that /proc lists now.
-std::vector<pid_t> list_processes();
+// Error: what /proc says cannot be read, of any process: it is not there, or no descriptor is left.
+Status check_proc();
+// Every process that /proc lists now. Error: as above.
+Result<std::vector<pid_t>> list_processes();
 // Those that the process has forked; empty where the kernel does not tell.
 std::vector<pid_t> list_children(pid_t pid);
 
-// Whether that very process, not a later one of the same pid, still exists.
+// Whether that very process, not a later one of the same pid, still exists. True also while /proc
+// cannot be read, unless the kernel knows no process of that pid.
 bool is_running(pid_t pid, uint64_t start_ticks);
 
 // Opens the file for reading below /proc/PID/root (RESOLVE_IN_ROOT, no magic links, regular files

@@ -3,11 +3,19 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "agent/base/log.h"
 #include "agent/export/event_json.h"
 
 namespace mapscope {
+namespace {
+
+// Passes when somebody makes room.
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+}  // namespace
 
 void EventWriter::write(const Resize& resize) {
   append_resize_json(buffer_, resize, clock_.rfc3339(resize.begin_ns));
@@ -55,15 +63,43 @@ void EventWriter::end_line() {
 }
 
 void EventWriter::write_out() {
-  for (size_t done = 0; done < buffer_.size() && errno_ == 0;) {
+  if (errno_ != 0 || buffer_.empty()) return buffer_.clear();
+  // What stands of a line that was cut off is not to be taken for a part of this one.
+  if (in_line_) buffer_.insert(buffer_.begin(), '\n');
+  size_t done = 0;
+  while (done < buffer_.size()) {
     const ssize_t written = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
     if (written >= 0) {
       done += static_cast<size_t>(written);
     } else if (errno != EINTR) {
-      errno_ = errno;
+      lose(done, errno);
+      return buffer_.clear();
     }
   }
   buffer_.clear();
+  in_line_ = false;
+  if (full_) tell_recovered();
+}
+
+void EventWriter::lose(size_t written, int error) {
+  if (!is_full(error)) {
+    errno_ = error;
+    return;
+  }
+  const auto begin = buffer_.begin() + static_cast<std::ptrdiff_t>(written);
+  // A line feed that was to end a cut line ends no line that is lost here.
+  const bool only_feed_left = in_line_ && written == 0;
+  lost_ += static_cast<uint64_t>(std::count(begin, buffer_.end(), '\n')) - (only_feed_left ? 1 : 0);
+  if (written > 0) in_line_ = buffer_[written - 1] != '\n';
+  if (!full_)
+    log_warn("{}; events are lost and counted until there is room",
+             system_error("cannot write events to " + name_, error).text);
+  full_ = true;
+}
+
+void EventWriter::tell_recovered() {
+  full_ = false;
+  log_warn("{} takes events again; {} were lost so far", name_, lost());
 }
 
 }  // namespace mapscope

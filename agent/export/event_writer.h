@@ -4,9 +4,12 @@
 // Lines are collected in one buffer, which is reused, and written when it holds kFlushBytes, when
 // flush() is called (the agent does after each batch of records) and at once for anything but a
 // resize or doubling. A reader that does not keep up holds up the caller; what the rings then lose
-// is counted. Threads: one.
+// is counted. A disk that is full loses lines, which are counted, until it has room again: metrics
+// go on. Threads: one; lost() from any.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "agent/base/result.h"
@@ -33,17 +36,24 @@ class EventWriter {
   // Writes what is buffered. After an error (a reader that went away: EPIPE) the buffer is
   // dropped, nothing more is written, and every later flush() returns the same error.
   Status flush();
+  // Lines that found no room.
+  [[nodiscard]] uint64_t lost() const { return lost_; }
 
  private:
   static constexpr size_t kFlushBytes = 65536;
   void end_line();
   void write_out();
+  void lose(size_t written, int error);
+  void tell_recovered();
 
   int fd_;
   std::string name_;
   std::string buffer_;
   WallClock clock_;
-  int errno_ = 0;  // of the first write that failed
+  int errno_ = 0;  // of the write that failed for good
+  std::atomic<uint64_t> lost_{0};
+  bool full_ = false;     // the last write found no room
+  bool in_line_ = false;  // and what went before it ended inside a line
 };
 
 }  // namespace mapscope

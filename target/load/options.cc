@@ -14,7 +14,7 @@ constexpr uint64_t kDefaultKeys = 1'000'000;
 constexpr uint64_t kDefaultChurnKeys =
     1'600;  // 6.25 entries in each of 256 buckets: overflow builds up quickly
 constexpr double kDefaultCompareSeconds = 2;
-constexpr unsigned kMaxThreads = 1024;
+constexpr unsigned kMaxThreads = 16384;
 constexpr uint64_t kMaxCount = 1'000'000'000'000'000;
 
 constexpr char kDescription[] =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every growth is either seen or counted as lost, and at 100,000 a second none is lost.
+// At 100,000 growths a second none is lost; what is when something runs full is in tests/faults.
 //
 // A second target that never begins keeps the agent alive, so that its metrics can be read after
 // the first one's end.
@@ -51,20 +51,6 @@ TEST(Loss, NothingIsLostAtHundredThousandResizesPerSecond) {
         "field_unreadable", "record_refused", "record_malformed"}) {
     EXPECT_EQ(lost_by(agent, reason), 0U) << reason;
   }
-}
-
-TEST(Loss, TinyRingLosesResizesAndCountsEachOfThem) {
-  LiveTarget target({"--workload", "tiny", "--inserts", "1000000", "--threads", "2"});
-  LiveAgent agent(target, {"--ring-kib", "4"});
-  ASSERT_EQ(target.run(), 0);
-  ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
-
-  const std::map<std::string, uint64_t> lost = agent.lost_resizes();
-  const size_t seen = agent.growths().size();
-  RecordProperty("lost", static_cast<int>(total(lost)));
-  EXPECT_GT(lost.at("ring_full_resize"), 0U);
-  EXPECT_GT(seen, 0U);
-  EXPECT_EQ(seen + total(lost), target.truth().growths.size());
 }
 
 TEST(Loss, TinyMapsOfManyThreadsEqualTheTruth) {

@@ -107,25 +107,6 @@ TEST(Selection, ProcessesOfOneBinaryShareItsProbesUntilTheLastIsGone) {
   }
 }
 
-TEST(Selection, ReplacedBinaryIsAnotherOne) {
-  const TemporaryDirectory directory;
-  const std::string path = copy_of_target(directory, "program");
-  LiveAgent agent({"--exe", path});
-  LiveTarget old_one(kLoad, {}, path);
-  ASSERT_TRUE(await_attached(agent, old_one.pid()));
-  const size_t links = link_count(agent);
-  std::filesystem::rename(copy_of_target(directory, "new"), path);
-  LiveTarget new_one(kLoad, {}, path);
-  ASSERT_TRUE(await_attached(agent, new_one.pid()));
-  EXPECT_TRUE(poll_until([&] { return link_count(agent) > links; }));
-  ASSERT_EQ(old_one.run(), 0);
-  ASSERT_EQ(new_one.run(), 0);
-  ASSERT_TRUE(poll_until([&] { return times(agent, "gone", new_one.pid()) == 1; }));
-  EXPECT_EQ(interrupt(agent), 0);
-  expect_truth(agent, old_one);
-  expect_truth(agent, new_one);
-}
-
 TEST(Selection, DeletedBinaryThatRunsAlreadyIsFound) {
   const TemporaryDirectory directory;
   const std::string path = copy_of_target(directory, "deleted");

@@ -260,6 +260,18 @@ TEST(EventWriter, ReaderThatWentAwayIsAnError) {
   EXPECT_EQ(status.error().text, "cannot write events to standard output: Broken pipe");
 }
 
+TEST(EventWriter, LinesWithoutRoomAreCountedAndNoError) {
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  EventWriter writer(full.get(), "a disk");
+  Sample sample;
+  for (int i = 0; i < 3; ++i) writer.write(sample.resize);
+  EXPECT_TRUE(writer.flush());
+  EXPECT_EQ(writer.lost(), 3U);
+  writer.write(sample.target);
+  EXPECT_TRUE(writer.flush());
+  EXPECT_EQ(writer.lost(), 4U);
+}
+
 TEST(WallClock, FormatsNanosecondsAndCarriesSeconds) {
   WallClock clock(1'700'000'000'000'000'000U);
   EXPECT_EQ(clock.rfc3339(7), "2023-11-14T22:13:20.000000007Z");
