@@ -42,8 +42,8 @@ static __always_inline __u64 field_in_place(const struct pt_regs *ctx, const str
 	return field->derefs > 1 ? read_user_word(at + field->offset[1]) : at;
 }
 
-/* The entry of a type on this CPU; NULL when its places are taken by others. */
-static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type)
+/* The entry of a type on this CPU; NULL when its places are taken by others, or it is not there and not to be made. */
+static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type, bool make)
 {
 	__u32 hash = hash_of(type ^ target);
 
@@ -56,6 +56,8 @@ static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type)
 			return NULL;
 		if (entry->target == target && entry->type == type)
 			return entry;
+		if (!entry->target && !make)
+			return NULL;
 		if (!entry->target) {
 			entry->type = type;
 			entry->target = target;
@@ -88,7 +90,7 @@ static __always_inline void count(struct pt_regs *ctx, const struct ms_target *t
 		return;
 	}
 	type = field_in_place(ctx, &descriptor->fields[0]);
-	entry = entry_of(target->id, type);
+	entry = entry_of(target->id, type, true);
 	if (entry) {
 		__sync_fetch_and_add(&entry->count, 1);
 	} else {
@@ -171,10 +173,13 @@ static __always_inline struct insert_start *find_start(const struct pt_regs *ctx
 /* Not atomic: nobody else adds on this CPU but a thread that takes it in the middle of an addition. */
 static __always_inline void add_time(struct insert_start *start, __u64 now)
 {
-	struct ms_insert_type *entry = entry_of(start->target, start->type);
-	__u32 phase, bucket;
+	struct ms_insert_type *entry = entry_of(start->target, start->type, false);
+	__u32 phase, bucket, tgid = start->tgid;
 
 	start->actor = 0;
+	/* It began on another CPU. One that is gone must leave nothing behind. */
+	if (!entry && bpf_map_lookup_elem(&targets, &tgid))
+		entry = entry_of(start->target, start->type, true);
 	if (!entry)
 		return;
 	phase = start->resized ? MS_DURING_RESIZE : MS_STEADY;
