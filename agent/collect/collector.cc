@@ -8,20 +8,11 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <utility>
 
 namespace mapscope {
 namespace {
 
 constexpr int kDrainIntervalMs = 50;
-
-static_assert(sizeof(ms_resize_record) % sizeof(uint64_t) == 0);
-static_assert(sizeof(ms_stack_record) % sizeof(uint64_t) == 0);
-static_assert(sizeof(ms_fatal_record) % sizeof(uint64_t) == 0);
-static_assert(sizeof(ms_process_record) % sizeof(uint64_t) == 0);
-static_assert(sizeof(ms_frames_record) % sizeof(uint64_t) == 0);
-static_assert(sizeof(ms_race_record) % sizeof(uint64_t) == 0);
 
 // Signals belong to the main thread.
 void block_signals() {
@@ -31,31 +22,6 @@ void block_signals() {
 }
 
 }  // namespace
-
-size_t record_size(uint32_t type) {
-  switch (type) {
-    case MS_RECORD_RESIZE:
-      return sizeof(ms_resize_record);
-    case MS_RECORD_STACK:
-      return sizeof(ms_stack_record);
-    case MS_RECORD_FATAL:
-      return sizeof(ms_fatal_record);
-    case MS_RECORD_PROCESS:
-      return sizeof(ms_process_record);
-    case MS_RECORD_FRAMES:
-      return sizeof(ms_frames_record);
-    case MS_RECORD_RACE:
-      return sizeof(ms_race_record);
-    default:
-      return 0;
-  }
-}
-
-void Batch::append(const void* record, size_t bytes) {
-  const size_t at = words_.size();
-  words_.resize(at + bytes / sizeof(uint64_t));
-  std::memcpy(&words_[at], record, bytes);
-}
 
 Result<std::unique_ptr<Collector>> Collector::start(int ring_fd, size_t queue_bytes) {
   std::unique_ptr<Collector> collector(new Collector(queue_bytes));
@@ -86,24 +52,8 @@ Collector::~Collector() {
 }
 
 int Collector::on_record(void* self, void* data, size_t bytes) {
-  static_cast<Collector*>(self)->accept(data, bytes);
+  static_cast<Collector*>(self)->queue_.accept(data, bytes);
   return 0;
-}
-
-void Collector::accept(const void* data, size_t bytes) {
-  ms_record_header header{};
-  if (bytes >= sizeof(header)) std::memcpy(&header, data, sizeof(header));
-  const std::lock_guard lock(queue_mutex_);
-  if (bytes == 0 || record_size(header.type) != bytes) {
-    ++accepted_[0];
-    return;
-  }
-  if (queue_.bytes() + bytes > queue_bytes_) {
-    ++overflowed_[header.type];
-    return;
-  }
-  queue_.append(data, bytes);
-  ++accepted_[header.type];
 }
 
 void Collector::consume() {
@@ -125,22 +75,9 @@ void Collector::run() {
 }
 
 bool Collector::take(Batch& batch) {
-  batch.clear();
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(ready_.get(), &count, sizeof(count));
-  const std::lock_guard lock(queue_mutex_);
-  std::swap(batch, queue_);
-  return batch.bytes() > 0;
-}
-
-Collector::Counts Collector::accepted() const {
-  const std::lock_guard lock(queue_mutex_);
-  return accepted_;
-}
-
-Collector::Counts Collector::overflowed() const {
-  const std::lock_guard lock(queue_mutex_);
-  return overflowed_;
+  return queue_.take(batch);
 }
 
 double Collector::ring_fill_ratio() const {

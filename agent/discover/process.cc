@@ -5,13 +5,11 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -24,7 +22,6 @@ constexpr size_t kMaxMapsBytes = 64U << 20U;
 constexpr size_t kMaxStatBytes = 4096;
 constexpr size_t kMaxCgroupBytes = 65536;
 constexpr size_t kMaxChildrenBytes = 1U << 20U;
-constexpr size_t kMaxFiles = 4096;
 constexpr std::string_view kDeleted = " (deleted)";
 
 std::string proc_path(pid_t pid, std::string_view leaf) {
@@ -46,91 +43,6 @@ Result<std::string> read_bounded(const std::string& path, size_t limit) {
     text.append(buffer.data(), static_cast<size_t>(got));
   }
   return text;
-}
-
-template <typename Integer>
-std::optional<Integer> parse_number(std::string_view text, int base = 10) {
-  Integer value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// Cuts the next space-separated word off the front of `line`.
-std::string_view next_word(std::string_view& line) {
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  const size_t length = std::min(line.find(' '), line.size());
-  const std::string_view word = line.substr(0, length);
-  line.remove_prefix(length);
-  return word;
-}
-
-// Field `number`, at least 3, of /proc/PID/stat. The comm is in parentheses and may hold anything,
-// so fields are counted from the last ')'.
-std::string_view stat_field(std::string_view stat, int number) {
-  std::string_view rest = stat.substr(std::min(stat.rfind(')'), stat.size() - 1) + 1);
-  for (int i = 3; i < number; ++i) next_word(rest);
-  return next_word(rest);
-}
-
-Result<uint64_t> parse_start_ticks(std::string_view stat, const std::string& path) {
-  const auto ticks = parse_number<uint64_t>(stat_field(stat, 22));
-  if (!ticks) return Error{ErrorKind::kCorrupt, path + ": no start time in it"};
-  return *ticks;
-}
-
-// Addresses in maps are padded to eight digits, those in map_files are not.
-std::string without_zeros(std::string_view range) {
-  const auto skip_zeros = [](std::string_view number) {
-    return number.substr(std::min(number.find_first_not_of('0'), number.size() - 1));
-  };
-  const size_t dash = range.find('-');
-  if (dash == std::string_view::npos || dash == 0 || dash + 1 == range.size()) return {};
-  return std::string(skip_zeros(range.substr(0, dash))) + '-' +
-         std::string(skip_zeros(range.substr(dash + 1)));
-}
-
-// One line of /proc/PID/maps: "from-to perms offset dev:dev inode   path".
-std::optional<MappedFile> parse_maps_line(std::string_view line) {
-  const std::string_view range = next_word(line);
-  const std::string_view permissions = next_word(line);
-  next_word(line);
-  const std::string_view device = next_word(line);
-  const auto inode = parse_number<uint64_t>(next_word(line));
-  const size_t colon = device.find(':');
-  if (permissions.find('x') == std::string_view::npos || !inode || *inode == 0 ||
-      colon == std::string_view::npos) {
-    return std::nullopt;
-  }
-  const auto major_number = parse_number<unsigned>(device.substr(0, colon), 16);
-  const auto minor_number = parse_number<unsigned>(device.substr(colon + 1), 16);
-  if (!major_number || !minor_number) return std::nullopt;
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  MappedFile file;
-  file.deleted = line.ends_with(kDeleted);
-  if (file.deleted) line.remove_suffix(kDeleted.size());
-  file.path = std::string(line);
-  file.dev = makedev(*major_number, *minor_number);
-  file.inode = *inode;
-  file.range = without_zeros(range);
-  return file;
-}
-
-std::vector<MappedFile> parse_maps(std::string_view maps, const std::string& exe) {
-  std::vector<MappedFile> files;
-  while (!maps.empty() && files.size() < kMaxFiles) {
-    const size_t length = std::min(maps.find('\n'), maps.size());
-    auto file = parse_maps_line(maps.substr(0, length));
-    maps.remove_prefix(std::min(length + 1, maps.size()));
-    if (!file) continue;
-    const bool known = std::any_of(files.begin(), files.end(), [&](const MappedFile& other) {
-      return other.dev == file->dev && other.inode == file->inode;
-    });
-    if (!known) files.push_back(std::move(*file));
-  }
-  std::stable_partition(files.begin(), files.end(),
-                        [&](const MappedFile& file) { return file.path == exe; });
-  return files;
 }
 
 Result<std::string> read_exe(pid_t pid) {
@@ -155,14 +67,11 @@ Error explain(pid_t pid, const Error& error) {
   }
 }
 
-// A thread's number has a folder in /proc too, but is no process. `status` begins with the name, in
-// which a line feed is escaped.
+// A thread's number has a folder in /proc too, but is no process.
 Status require_process(pid_t pid) {
   auto status = read_bounded(proc_path(pid, "status"), kMaxStatBytes);
   if (!status) return explain(pid, status.error());
-  constexpr std::string_view kTgid = "\nTgid:\t";
-  const size_t at = std::min(status->find(kTgid), status->size() - kTgid.size()) + kTgid.size();
-  const std::string process = status->substr(at, status->find('\n', at) - at);
+  const std::string process(process_of_status(*status));
   if (process == std::to_string(pid)) return Done{};
   return Error{ErrorKind::kNotFound,
                "pid " + std::to_string(pid) + ": is a thread of process " + process};
@@ -207,9 +116,9 @@ Result<Process> read_process(pid_t pid) {
   const std::string stat_path = proc_path(pid, "stat");
   auto stat = read_bounded(stat_path, kMaxStatBytes);
   if (!stat) return explain(pid, stat.error());
-  auto ticks = parse_start_ticks(*stat, stat_path);
-  if (!ticks) return explain(pid, ticks.error());
-  process.start_ticks = *ticks;
+  const auto parsed = parse_stat(*stat);
+  if (!parsed) return explain(pid, {ErrorKind::kCorrupt, stat_path + ": no start time in it"});
+  process.start_ticks = parsed->start_ticks;
   if (auto whole = require_process(pid); !whole) return std::move(whole).error();
   auto comm = read_bounded(proc_path(pid, "comm"), kMaxStatBytes);
   if (!comm) return explain(pid, comm.error());
@@ -225,24 +134,19 @@ Result<Process> read_process(pid_t pid) {
   process.exe = std::move(*exe);
   auto maps = read_bounded(proc_path(pid, "maps"), kMaxMapsBytes);
   if (!maps) return explain(pid, maps.error());
-  process.files = parse_maps(*maps, process.exe);
+  process.files = parse_mapped_files(*maps, process.exe);
   return process;
 }
 
 std::optional<ProcessGlimpse> glimpse_process(pid_t pid) {
-  const std::string path = proc_path(pid, "stat");
-  const auto stat = read_bounded(path, kMaxStatBytes);
-  if (!stat) return std::nullopt;
-  const auto ticks = parse_start_ticks(*stat, path);
+  const auto text = read_bounded(proc_path(pid, "stat"), kMaxStatBytes);
+  if (!text) return std::nullopt;
+  auto stat = parse_stat(*text);
   auto exe = read_exe(pid);
   struct stat file {};
-  if (!ticks || !exe || ::stat(proc_path(pid, "exe").c_str(), &file) != 0) return std::nullopt;
-  // The comm is what stands between the first and the last parenthesis.
-  const size_t open = stat->find('(');
-  const size_t close = stat->rfind(')');
-  if (open == std::string::npos || close < open) return std::nullopt;
-  return ProcessGlimpse{*ticks, stat->substr(open + 1, close - open - 1), std::move(*exe),
-                        file.st_dev, file.st_ino};
+  if (!stat || !exe || ::stat(proc_path(pid, "exe").c_str(), &file) != 0) return std::nullopt;
+  return ProcessGlimpse{stat->start_ticks, std::move(stat->comm), std::move(*exe), file.st_dev,
+                        file.st_ino};
 }
 
 Status check_proc() {
@@ -257,35 +161,23 @@ Result<std::vector<pid_t>> list_processes() {
   std::error_code failed;
   for (std::filesystem::directory_iterator entry("/proc", failed), end; !failed && entry != end;
        entry.increment(failed)) {
-    if (const auto pid = parse_number<pid_t>(entry->path().filename().native()))
-      pids.push_back(*pid);
+    if (const auto pid = parse_pid(entry->path().filename().native())) pids.push_back(*pid);
   }
   if (failed) return system_error("/proc", failed.value());
   return pids;
 }
 
 std::vector<pid_t> list_children(pid_t pid) {
-  std::vector<pid_t> pids;
   const auto text =
       read_bounded(proc_path(pid, "task/" + std::to_string(pid) + "/children"), kMaxChildrenBytes);
-  if (!text) return pids;
-  std::string_view rest = *text;
-  while (!rest.empty()) {
-    const std::string_view word = next_word(rest);
-    if (word.empty()) break;
-    if (const auto child = parse_number<pid_t>(word)) pids.push_back(*child);
-  }
-  return pids;
+  return text ? parse_pids(*text) : std::vector<pid_t>();
 }
 
 bool is_running(pid_t pid, uint64_t start_ticks) {
-  const std::string path = proc_path(pid, "stat");
-  const auto stat = read_bounded(path, kMaxStatBytes);
-  if (!stat) return !is_no_process(pid);
-  const auto ticks = parse_start_ticks(*stat, path);
-  // A zombie has ended, unless only its first thread has.
-  const bool ended = stat_field(*stat, 3) == "Z" && stat_field(*stat, 20) == "1";
-  return ticks && *ticks == start_ticks && !ended;
+  const auto text = read_bounded(proc_path(pid, "stat"), kMaxStatBytes);
+  if (!text) return !is_no_process(pid);
+  const auto stat = parse_stat(*text);
+  return stat && stat->start_ticks == start_ticks && !stat->has_ended;
 }
 
 Result<UniqueFd> open_mapped_file(const Process& process, const MappedFile& file) {

@@ -17,18 +17,9 @@
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
 #include "agent/discover/container.h"
+#include "agent/discover/proc_text.h"
 
 namespace mapscope {
-
-// A file that the process maps executable. (dev, inode) is what the kernel reports in
-// /proc/PID/maps.
-struct MappedFile {
-  std::string path;  // as the process sees it, without " (deleted)"
-  uint64_t dev = 0;
-  uint64_t inode = 0;
-  bool deleted = false;
-  std::string range;  // of its first executable mapping, as /proc/PID/map_files names it
-};
 
 struct Process {
   pid_t pid = 0;

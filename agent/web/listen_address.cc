@@ -43,7 +43,7 @@ std::string ListenAddress::text() const {
   return (is_ipv6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-Result<ListenAddress> parse_listen_address(std::string_view text) {
+Result<ListenAddress> split_listen_address(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad_address(text, "there is no port");
   const auto port = parse_port(text.substr(colon + 1));
@@ -54,16 +54,20 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (bracketed != (host.find(':') != std::string_view::npos)) {
     return bad_address(text, "an IPv6 address, and nothing else, stands in brackets");
   }
-  if (host.empty()) return ListenAddress{"", *port};
+  return ListenAddress{std::string(host), *port};
+}
 
+Result<ListenAddress> parse_listen_address(std::string_view text) {
+  auto split = split_listen_address(text);
+  if (!split || split->host.empty()) return split;
   int error = 0;
-  const AddressList found = resolve(std::string(host), error);
+  const AddressList found = resolve(split->host, error);
   if (found == nullptr) return bad_address(text, gai_strerror(error));
   std::array<char, NI_MAXHOST> numeric{};
   error = getnameinfo(found->ai_addr, found->ai_addrlen, numeric.data(), numeric.size(), nullptr, 0,
                       NI_NUMERICHOST);
   if (error != 0) return bad_address(text, gai_strerror(error));
-  return ListenAddress{numeric.data(), *port};
+  return ListenAddress{numeric.data(), split->port};
 }
 
 }  // namespace mapscope

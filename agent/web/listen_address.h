@@ -19,6 +19,10 @@ struct ListenAddress {
   [[nodiscard]] std::string text() const;
 };
 
+// "[HOST]:PORT" taken apart; the host is as it was written, perhaps a name, and nobody is asked.
+// Errors: as below.
+Result<ListenAddress> split_listen_address(std::string_view text);
+
 // ":9847", "127.0.0.1:9847", "localhost:9847", "[::1]:0". A name stands for its first IPv4
 // address.
 // Errors: kUsage, saying which flag.

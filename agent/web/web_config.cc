@@ -181,10 +181,7 @@ void read_users(const YAML::Node& node, WebConfig& out) {
 
 WebConfig read_file(std::string_view text, const std::string& folder) {
   WebConfig out;
-  const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-  if (documents.size() > 1) throw YamlFault{"the file holds more than one document"};
-  if (documents.empty()) return out;
-  const YamlMapping file(documents.front(), "",
+  const YamlMapping file(read_yaml(std::string(text)), "",
                          {"tls_server_config", "http_server_config", "basic_auth_users"});
   if (const YAML::Node tls = file.find("tls_server_config"); tls.IsDefined())
     read_tls(tls, folder, out);

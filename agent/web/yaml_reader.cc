@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/web/yaml_reader.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 namespace mapscope {
 namespace {
@@ -16,7 +19,34 @@ std::string shown(std::string_view key) {
   return key.size() > kMost ? out + "…" : out;
 }
 
+// Looks at a document and keeps nothing of it.
+class Nothing final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+};
+
 }  // namespace
+
+// Not YAML::LoadAll(): before a comma, say, it finds empty documents without end.
+YAML::Node read_yaml(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Nothing nothing;
+  if (parser.HandleNextDocument(nothing) && parser.HandleNextDocument(nothing))
+    throw YamlFault{"the file holds more than one document"};
+  return YAML::Load(text);
+}
 
 YamlMapping::YamlMapping(const YAML::Node& node, std::string name) : name_(std::move(name)) {
   if (!node.IsDefined() || node.IsNull()) return;

@@ -20,6 +20,10 @@ struct YamlFault {
   int line = -1;  // from 0; -1 unknown
 };
 
+// The one document of a text; Null when there is none. Throws when there are more, and what the
+// library throws.
+YAML::Node read_yaml(const std::string& text);
+
 class YamlMapping {
  public:
   // Throws when `node` is neither a mapping nor empty, or names a key twice. `name` is what errors

@@ -142,5 +142,11 @@ TEST(WebConfig, KeysInErrorsAreShortAndPrintable) {
   EXPECT_LT(refusal(std::string(5000, 'k') + ": 1\n").size(), 200U);
 }
 
+// The YAML library finds one empty document after the other before these, and never ends.
+TEST(WebConfig, WhatBeginsNoDocumentIsRefused) {
+  for (const char* text : {",", ", [{a:a: [b, !!s agfile: ", "]", "}", "a: b\n, c"})
+    EXPECT_FALSE(refusal(text).empty()) << text;
+}
+
 }  // namespace
 }  // namespace mapscope
