@@ -180,6 +180,26 @@ static __always_inline void fill_header(struct ms_record_header *header, const s
 	header->tid = hit->tid;
 }
 
+/* Both stay as they are. */
+extern const volatile bool never;
+MS_MAP struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} no_programs SEC(".maps");
+
+/* Since 6.13 a program with much on its stack gets one from the kernel for each CPU, as if no program ran there twice
+ * at a time. Probes do: a kernel that preempts itself (PREEMPT_LAZY, all there is since 7.0) lets another thread hit
+ * the same probe in the middle of this hit, on the same stack. What may make a tail call keeps the thread's own stack;
+ * the verifier drops this one, which it knows is never made.
+ */
+static __always_inline void keep_own_stack(struct pt_regs *ctx)
+{
+	if (never)
+		bpf_tail_call(ctx, &no_programs, 0);
+}
+
 /* A program for probes of one kind: the body is what it does with a hit that counts. One hit in `every` is measured;
  * when that is each one, `entered_ns` is when it began.
  */
@@ -190,6 +210,8 @@ static __always_inline void fill_header(struct ms_record_header *header, const s
 	{                                                                               \
 		struct meter meter = begin_meter(every);                                \
 		struct hit hit;                                                         \
+                                                                                        \
+		keep_own_stack(ctx);                                                    \
                                                                                         \
 		if (take_hit(ctx, &hit))                                                \
 			name##_at(&hit, meter.began_ns);                                \

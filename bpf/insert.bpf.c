@@ -112,6 +112,7 @@ int count_insert(struct pt_regs *ctx)
 	struct ms_overhead *overhead;
 	__u64 began_ns;
 
+	keep_own_stack(ctx);
 	if (!target)
 		return 0;
 	index = (__u32)bpf_get_attach_cookie(ctx);
@@ -176,6 +177,7 @@ int end_insert(struct pt_regs *ctx)
 	struct ms_target *target = bpf_map_lookup_elem(&targets, &tgid);
 	const struct ms_descriptor *descriptor;
 
+	keep_own_stack(ctx);
 	if (!target)
 		return 0;
 	add_time(ctx, target, now);
