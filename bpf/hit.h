@@ -180,24 +180,17 @@ static __always_inline void fill_header(struct ms_record_header *header, const s
 	header->tid = hit->tid;
 }
 
-/* Both stay as they are. */
 extern const volatile bool never;
-MS_MAP struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} no_programs SEC(".maps");
 
 /* Since 6.13 a program with much on its stack gets one from the kernel for each CPU, as if no program ran there twice
  * at a time. Probes do: a kernel that preempts itself (PREEMPT_LAZY, all there is since 7.0) lets another thread hit
- * the same probe in the middle of this hit, on the same stack. What may make a tail call keeps the thread's own stack;
- * the verifier drops this one, which it knows is never made.
+ * the same probe in the middle of this hit, on the same stack. What has a tail call keeps the thread's own stack; this
+ * one, which names no programs, is dead code to the verifier, which drops it.
  */
 static __always_inline void keep_own_stack(struct pt_regs *ctx)
 {
 	if (never)
-		bpf_tail_call(ctx, &no_programs, 0);
+		bpf_tail_call(ctx, NULL, 0);
 }
 
 /* A program for probes of one kind: the body is what it does with a hit that counts. One hit in `every` is measured;
