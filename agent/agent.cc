@@ -83,6 +83,7 @@ class Agent {
   Status run(Startup startup) {
     child_ = std::move(startup.child);
     manager_ = std::move(startup.manager);
+    mappings_ = std::move(startup.mappings);
     auto collector = Collector::start(programs_.ring_fd());
     if (!collector) return std::move(collector).error();
     collector_ = std::move(*collector);
@@ -145,7 +146,7 @@ class Agent {
     discovery_.emplace(
         options_->selection, named, watcher_, targets_,
         [this](const Target& target) { pipeline_.show(target); }, [this] { drain(); });
-    discovery_->start();
+    discovery_->start(std::move(mappings_));
     if (watcher_.attached() == 0)
       std::fprintf(stderr, "agent: no process to watch yet; waiting for one\n");
   }
@@ -282,6 +283,7 @@ class Agent {
   std::unique_ptr<Collector> collector_;
   Watcher watcher_;
   Pipeline pipeline_;
+  std::optional<MappingEvents> mappings_;  // until discovery_ has them
   std::optional<Discovery> discovery_;
   std::optional<Child> child_;
   ServiceManager manager_;

@@ -30,13 +30,9 @@ Discovery::Discovery(const Selection& selection, const std::vector<int>& named, 
       drain_(std::move(drain)),
       self_(::getpid()) {}
 
-void Discovery::start() {
+void Discovery::start(std::optional<MappingEvents> mappings) {
   const uint64_t begun_ns = monotonic_now_ns();
-  if (auto mappings = MappingEvents::open()) {
-    mappings_ = std::move(*mappings);
-  } else {
-    log_warn("{}; libraries that are loaded later are found late", mappings.error().text);
-  }
+  mappings_ = std::move(mappings);
   scan(false);
   starting_ = false;
   for (const pid_t pid : named_) {

@@ -44,8 +44,9 @@ class Discovery {
   Discovery(const Selection& selection, const std::vector<int>& named, Watcher& watcher,
             TargetTable& targets, OnTarget on_target, Drain drain);
 
-  // Looks at every process. Call it first.
-  void start();
+  // Looks at every process. Call it first. Without `mappings`, libraries that are loaded later are
+  // found late.
+  void start(std::optional<MappingEvents> mappings);
   // In the order of the ring.
   void on_process(const ms_process_record& record);
   // A few times a second.

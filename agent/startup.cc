@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/base/log.h"
+
 namespace mapscope {
 namespace {
 
@@ -17,6 +19,13 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, 65536));
   std::ignore = setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::optional<MappingEvents> follow_mappings() {
+  auto mappings = MappingEvents::open();
+  if (mappings) return std::move(*mappings);
+  log_warn("{}; libraries that are loaded later are found late", mappings.error().text);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -35,6 +44,7 @@ Result<Startup> Startup::begin(const WatchOptions& options) {
     out.child = std::move(*child);
   }
   raise_descriptor_limit();
+  if (options.selection.active()) out.mappings = follow_mappings();
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/base/result.h"
 #include "agent/child.h"
+#include "agent/discover/mapping_events.h"
 #include "agent/export/web_server.h"
 #include "agent/options.h"
 #include "agent/service_manager.h"
@@ -16,6 +17,8 @@ struct Startup {
   ServiceManager manager;
   std::optional<WebSetup> web;  // absent when nothing is served
   std::optional<Child> child;   // held; absent without a command
+  // Absent where they are not wanted or the kernel refuses them. Debian's asks for CAP_SYS_ADMIN.
+  std::optional<MappingEvents> mappings;
 
   // The environment comes first, so that a command does not inherit what was meant for the agent;
   // the command comes last, so that no mistake elsewhere starts it, and before confine(), so that

@@ -180,6 +180,19 @@ static __always_inline void fill_header(struct ms_record_header *header, const s
 	header->tid = hit->tid;
 }
 
+extern const volatile __u8 never;
+
+/* Since 6.13 a program with much on its stack gets one from the kernel for each CPU, as if no program ran there twice
+ * at a time. Probes do: a kernel that preempts itself (PREEMPT_LAZY, all there is since 7.0) lets another thread hit
+ * the same probe in the middle of this hit, on the same stack. What has a tail call keeps the thread's own stack; this
+ * one, which names no programs, is dead code to the verifier, which drops it.
+ */
+static __always_inline void keep_own_stack(struct pt_regs *ctx)
+{
+	if (never)
+		bpf_tail_call(ctx, NULL, 0);
+}
+
 /* A program for probes of one kind: the body is what it does with a hit that counts. One hit in `every` is measured;
  * when that is each one, `entered_ns` is when it began.
  */
@@ -190,6 +203,8 @@ static __always_inline void fill_header(struct ms_record_header *header, const s
 	{                                                                               \
 		struct meter meter = begin_meter(every);                                \
 		struct hit hit;                                                         \
+                                                                                        \
+		keep_own_stack(ctx);                                                    \
                                                                                         \
 		if (take_hit(ctx, &hit))                                                \
 			name##_at(&hit, meter.began_ns);                                \

@@ -120,6 +120,7 @@ int count_insert(struct pt_regs *ctx)
 	struct ms_overhead *overhead;
 	__u64 began_ns;
 
+	keep_own_stack(ctx);
 	if (!target)
 		return 0;
 	index = (__u32)bpf_get_attach_cookie(ctx);
@@ -210,6 +211,7 @@ int end_insert(struct pt_regs *ctx)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct insert_start *start = find_start(ctx, tgid);
 
+	keep_own_stack(ctx);
 	if (start)
 		add_time(start, now);
 	/* The lowest bits of the clock are as good as random. */

@@ -15,6 +15,8 @@
 const volatile __u64 stack_interval_ns = 20000000;
 const volatile __u64 stack_burst_ns = 2000000000;
 
+const volatile __u8 never = 0;
+
 static const struct open_resize empty_resize;
 __u64 last_stack_id;
 

@@ -20,7 +20,7 @@ namespace mapscope {
 
 // 127 ns to 2.147 s.
 inline constexpr size_t kFirstInsertBucket = 6;
-inline constexpr auto kInsertBoundsNs = [] {
+inline constexpr auto kInsertBoundsNs = []() {
   std::array<uint64_t, 25> bounds{};
   for (size_t i = 0; i < bounds.size(); ++i)
     bounds[i] = (uint64_t{1} << (i + kFirstInsertBucket + 1)) - 1;

@@ -215,7 +215,7 @@ constexpr const FamilySpec& spec_of(Family family) {
 }
 
 // Each family stands at its own place, so that spec_of() is a look-up.
-static_assert([] {
+static_assert([]() {
   for (size_t i = 0; i < kFamilies.size(); ++i) {
     if (static_cast<size_t>(kFamilies[i].id) != i) return false;
     if (kFamilies[i].help.find_first_of("\\\n") != std::string_view::npos) return false;

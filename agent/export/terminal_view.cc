@@ -155,7 +155,7 @@ TerminalOptions terminal_options(std::FILE* out) {
 TerminalView::TerminalView(std::FILE* out)
     : TerminalView(out, terminal_options(out), WallClock()) {}
 
-TerminalView::TerminalView(std::FILE* out, TerminalOptions options, WallClock clock)
+TerminalView::TerminalView(std::FILE* out, TerminalOptions options, const WallClock& clock)
     : out_(out), options_(options), clock_(clock) {}
 
 void TerminalView::put(std::string_view line, std::string_view colour) {

@@ -48,7 +48,7 @@ class TerminalView {
   // Does not own `out`. Writes are flushed by tick() and by everything but the rows of resizes and
   // doublings.
   explicit TerminalView(std::FILE* out = stdout);
-  TerminalView(std::FILE* out, TerminalOptions options, WallClock clock);
+  TerminalView(std::FILE* out, TerminalOptions options, const WallClock& clock);
 
   void row(const Resize& resize);
   void row(const Fatal& fatal);

@@ -80,6 +80,7 @@ int read_version(const YamlMapping& tls, const char* key, int absent) {
   if (name == "TLS12") return TLS1_2_VERSION;
   if (name == "TLS13") return TLS1_3_VERSION;
   if (name == "TLS10" || name == "TLS11")
+    // cppcheck-suppress missingReturn; fail() is [[noreturn]]
     tls.fail(key, name + " is broken and not offered; use TLS12 or TLS13");
   tls.fail(key, "is neither TLS12 nor TLS13");
 }

@@ -54,7 +54,7 @@ TEST(Loss, NothingIsLostAtHundredThousandResizesPerSecond) {
 }
 
 TEST(Loss, TinyMapsOfManyThreadsEqualTheTruth) {
-  LiveTarget target({"--workload", "tiny", "--inserts", "200000", "--threads", "4"});
+  LiveTarget target({"--workload", "tiny", "--inserts", load_size(200'000), "--threads", "4"});
   LiveAgent agent(target);
   ASSERT_EQ(target.run(), 0);
   ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
@@ -80,10 +80,13 @@ void expect_inserts_counted(const std::vector<std::string>& arguments) {
   EXPECT_EQ(agent.metric("mapscope_resizes_total"), target.truth().growths.size());
 }
 
-TEST(Inserts, OfOneThreadAreCountedExactly) { expect_inserts_counted({"--inserts", "300000"}); }
+TEST(Inserts, OfOneThreadAreCountedExactly) {
+  expect_inserts_counted({"--inserts", load_size(300'000)});
+}
 
 TEST(Inserts, OfManyThreadsAreCountedExactly) {
-  expect_inserts_counted({"--inserts", "300000", "--strategy", "sharded", "--threads", "8"});
+  expect_inserts_counted(
+      {"--inserts", load_size(300'000), "--strategy", "sharded", "--threads", "8"});
 }
 
 TEST(Inserts, AreNotCountedUnlessAskedFor) {

@@ -47,7 +47,7 @@ TEST(Stack, OfAGrowthLeadsFromTheMapToTheLineThatInserted) {
 
 // What the limit leaves out is found again by its return address.
 TEST(Stack, BeyondTheRateLimitIsThatOfTheSameCaller) {
-  LiveTarget target({"--workload", "tiny", "--inserts", "20000"});
+  LiveTarget target({"--workload", "tiny", "--inserts", load_size(20'000)});
   LiveTarget idle({"--inserts", "1"});
   LiveAgent agent(
       {"--stacks-per-second", "1", "--pid", target.pid_text(), "--pid", idle.pid_text()});

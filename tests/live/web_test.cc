@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,43 +17,47 @@ namespace {
 using Json = nlohmann::json;
 
 // A target that has run to its end, beside one that keeps the agent alive.
+struct LiveRun {
+  LiveTarget idle{{"--inserts", "1"}};
+  LiveTarget target{{"--inserts", "200000"}};
+  LiveAgent agent{{"--pid", target.pid_text(), "--pid", idle.pid_text()}};
+  std::vector<Growth> truth;
+};
+
+// All tests look at one run, and change nothing of it.
 class WebOfALiveRun : public testing::Test {
  protected:
-  WebOfALiveRun()
-      : idle_({"--inserts", "1"}),
-        target_({"--inserts", "200000"}),
-        agent_({"--pid", target_.pid_text(), "--pid", idle_.pid_text()}) {}
-
-  void SetUp() override {
-    ASSERT_EQ(target_.run(), 0);
-    ASSERT_TRUE(
-        poll_until([&] { return agent_.metric("mapscope_targets", {"state=\"attached\""}) == 1; }));
-    truth_ = target_.truth().growths;
-    ASSERT_FALSE(truth_.empty());
+  static void SetUpTestSuite() {
+    run_ = std::make_unique<LiveRun>();
+    ASSERT_EQ(run_->target.run(), 0);
+    ASSERT_TRUE(poll_until(
+        [] { return run_->agent.metric("mapscope_targets", {"state=\"attached\""}) == 1; }));
+    run_->truth = run_->target.truth().growths;
+    ASSERT_FALSE(run_->truth.empty());
   }
+  static void TearDownTestSuite() { run_.reset(); }
+  void SetUp() override { ASSERT_NE(run_, nullptr); }
 
-  Json page(const std::string& path) {
-    const HttpAnswer answer = agent_.get(path);
+  static Json page(const std::string& path) {
+    const HttpAnswer answer = run_->agent.get(path);
     EXPECT_EQ(answer.status, 200) << path;
     EXPECT_TRUE(answer.headers.at("content-type").starts_with("application/json")) << path;
     return Json::parse(answer.body);
   }
 
-  LiveTarget idle_;
-  LiveTarget target_;
-  LiveAgent agent_;
-  std::vector<Growth> truth_;
+  static std::unique_ptr<LiveRun> run_;
 };
+std::unique_ptr<LiveRun> WebOfALiveRun::run_;
 
 TEST_F(WebOfALiveRun, IsHealthyAndReady) {
-  EXPECT_EQ(agent_.get("/-/healthy").status, 200);
-  EXPECT_EQ(agent_.get("/-/ready").status, 200);
+  EXPECT_EQ(run_->agent.get("/-/healthy").status, 200);
+  EXPECT_EQ(run_->agent.get("/-/ready").status, 200);
 }
 
 TEST_F(WebOfALiveRun, LandingPageNamesTheTargetAndLinksTheMetrics) {
-  const HttpAnswer answer = agent_.get("/");
+  const HttpAnswer answer = run_->agent.get("/");
   EXPECT_EQ(answer.status, 200);
-  EXPECT_NE(answer.body.find(idle_.pid_text()), std::string::npos);
+  EXPECT_NE(answer.body.find(run_->idle.pid_text()), std::string::npos);
   EXPECT_NE(answer.body.find("href=\"/metrics\""), std::string::npos);
 }
 
@@ -62,20 +67,21 @@ TEST_F(WebOfALiveRun, ResizesEqualTheTruth) {
   for (const Json& resize : resizes.at("resizes")) {
     shown.push_back(growth_of_event(resize));
   }
-  EXPECT_EQ(difference(truth_, shown), "");
+  EXPECT_EQ(difference(run_->truth, shown), "");
 }
 
 TEST_F(WebOfALiveRun, ResizesCanBeLimitedToTheLast) {
   const Json resizes = page("/api/v1/resizes?limit=2").at("resizes");
   ASSERT_EQ(resizes.size(), 2U);
-  EXPECT_TRUE(growth_of_event(resizes.at(1)).same_fact(truth_.back()));
+  EXPECT_TRUE(growth_of_event(resizes.at(1)).same_fact(run_->truth.back()));
 }
 
 TEST_F(WebOfALiveRun, TargetsTellTheLivingFromTheGone) {
   const Json targets = page("/api/v1/targets").at("targets");
   ASSERT_EQ(targets.size(), 2U);
   for (const Json& target : targets) {
-    EXPECT_EQ(target.at("state"), target.at("pid") == idle_.pid() ? "attached" : "gone") << target;
+    EXPECT_EQ(target.at("state"), target.at("pid") == run_->idle.pid() ? "attached" : "gone")
+        << target;
     EXPECT_EQ(target.at("runtime"), "cxx_target");
   }
 }
@@ -88,15 +94,15 @@ TEST_F(WebOfALiveRun, SitesAddUpToTheTruth) {
     resizes += site.at("resizes").get<uint64_t>();
     most_entries = std::max(most_entries, site.at("max_entries").get<uint64_t>());
   }
-  EXPECT_EQ(resizes, truth_.size());
-  EXPECT_EQ(most_entries, truth_.back().entries + 1);
+  EXPECT_EQ(resizes, run_->truth.size());
+  EXPECT_EQ(most_entries, run_->truth.back().entries + 1);
 }
 
 TEST_F(WebOfALiveRun, MetricsAddUpToTheTruth) {
-  EXPECT_EQ(agent_.metric("mapscope_resizes_total", {"kind=\"grow\"", "trigger=\"load\""}),
-            truth_.size());
-  EXPECT_EQ(agent_.metric("mapscope_records_total", {"type=\"resize\""}), truth_.size());
-  EXPECT_EQ(agent_.metric("mapscope_pending_resizes"), 0U);
+  EXPECT_EQ(run_->agent.metric("mapscope_resizes_total", {"kind=\"grow\"", "trigger=\"load\""}),
+            run_->truth.size());
+  EXPECT_EQ(run_->agent.metric("mapscope_records_total", {"type=\"resize\""}), run_->truth.size());
+  EXPECT_EQ(run_->agent.metric("mapscope_pending_resizes"), 0U);
 }
 
 }  // namespace

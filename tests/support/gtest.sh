@@ -78,9 +78,3 @@ run_gtest() {
     say "FAILED $name: there are no tests to run"
   fi
 }
-
-on_host() {
-  local report=$1
-  shift
-  GTEST_OUTPUT=json:$report exec "$@"
-}

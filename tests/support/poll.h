@@ -3,13 +3,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <thread>
 
 namespace mapscope::test {
 
 // Set in a virtual machine that may be emulated, where everything takes tens of times longer.
 inline bool in_slow_machine() { return std::getenv("MAPSCOPE_VM") != nullptr; }
+
+// Of a load whose every step is a probe hit: a tenth where each takes tens of times longer.
+inline std::string load_size(uint64_t count) {
+  return std::to_string(in_slow_machine() ? count / 10 : count);
+}
 
 // Longer than anything takes that is not broken. Reaching it fails a test; nothing is tuned to it.
 inline std::chrono::seconds backstop() {
