@@ -16,6 +16,7 @@ namespace mapscope::test {
 namespace {
 
 class GoInserts : public testing::TestWithParam<GoFixture> {};
+class GoInsertsInTurn : public GoInserts {};
 
 TEST_P(GoInserts, AreCountedByTypeAndTimed) {
   ASSERT_FALSE(GetParam().version.empty()) << kNoGoFixtures;
@@ -55,10 +56,10 @@ void await_none(const LiveAgent& agent) {
 }
 
 // Each brings types of its own, which take room that is given back.
-TEST_P(GoInserts, OfManyOneAfterTheOtherKeepTheirTypes) {
+TEST_P(GoInsertsInTurn, KeepTheirTypes) {
   ASSERT_FALSE(GetParam().version.empty()) << kNoGoFixtures;
   const std::string program = GetParam().program("grow");
-  LiveAgent agent({"--mode", "inserts", "--exe", program, "--debug.max-insert-types", "128"});
+  LiveAgent agent({"--mode", "inserts", "--exe", program, "--debug.max-insert-types", "32"});
   uint64_t inserts = 0;
   for (int i = 0; i < 20; ++i) {
     LiveTarget target({"--load", "structs", "--maps", "4"}, {}, program);
@@ -100,6 +101,8 @@ TEST_P(GoInserts, OfTypesThatFindNoRoomAreCountedWithoutType) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, GoInserts, testing::ValuesIn(plain_fixtures()),
+                         [](const auto& test) { return test.param.test_name(); });
+INSTANTIATE_TEST_SUITE_P(Live, GoInsertsInTurn, testing::ValuesIn(oldest_and_newest()),
                          [](const auto& test) { return test.param.test_name(); });
 
 }  // namespace

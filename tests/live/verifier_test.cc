@@ -36,6 +36,7 @@ constexpr std::array kBounds = {
     Bound{"begin_write", 8000},       Bound{"end_write", 650},     Bound{"switch_threads", 730},
     Bound{"wake_thread", 65},         Bound{"finish_wake", 65},    Bound{"exit_thread", 135},
     Bound{"exec_process", 135},       Bound{"fork_process", 80},   Bound{"identify_mapping", 180},
+    Bound{"clear_insert_types", 250},
 };
 
 // The kernel keeps so much of a name.
