@@ -47,8 +47,8 @@ void fill_probes(Scene& scene) {
 }
 
 void fill_threads(Scene& scene) {
-  LiveTarget& target =
-      scene.add_watched("victim", {"--workload", "tiny", "--inserts", "20000", "--threads", "4"});
+  LiveTarget& target = scene.add_watched("victim", {"--workload", "tiny", "--inserts", "4000",
+                                                    "--threads", "4", "--sleep-in-grow", "1000"});
   ASSERT_EQ(target.run(), 0);
   ASSERT_TRUE(scene.await_gone(target.pid()));
   EXPECT_GT(scene.lost("thread_table_full"), 0U);
@@ -67,8 +67,8 @@ void fill_threads(Scene& scene) {
 // Nobody is said to have waited who did not.
 void fill_waits(Scene& scene) {
   LiveTarget& target =
-      scene.add_watched("victim", {"--strategy", "sharded", "--threads", "8", "--inserts", "400000",
-                                   "--growth", "stop_the_world"});
+      scene.add_watched("victim", {"--strategy", "sharded", "--threads", "8", "--inserts", "40000",
+                                   "--growth", "stop_the_world", "--sleep-in-grow", "1000"});
   ASSERT_EQ(target.run(), 0);
   ASSERT_TRUE(scene.await_gone(target.pid()));
   EXPECT_GT(scene.lost("wait_table_full"), 0U);
