@@ -189,7 +189,6 @@ TEST(GoPlan, StepsStandInForTheLastOne) {
     const auto plan =
         plan_probes(go_classic::runtime(), Match{"", specs}, program, kNew, Mode::kResizes);
     ASSERT_TRUE(plan) << plan.error().text;
-    EXPECT_TRUE(plan->unseen.empty());
     size_t steps = 0;
     for (const PlannedProbe& probe : plan->probes) {
       if (!probe.function.starts_with("runtime.growWork")) continue;
@@ -201,7 +200,12 @@ TEST(GoPlan, StepsStandInForTheLastOne) {
       EXPECT_EQ(probe.descriptor.fields[1].offset[1], 24);
       EXPECT_EQ(probe.descriptor.zero_field, 1);
     }
-    EXPECT_EQ(steps, 4U);
+    // A profile may inline a step into those that write, which have no return of its own: then that
+    // copy is named.
+    const bool may_be_inlined = binary.build.starts_with("pgo");
+    EXPECT_TRUE(may_be_inlined || plan->unseen.empty());
+    EXPECT_LE(steps, 4U);
+    EXPECT_GE(steps + plan->unseen.size(), 4U);
   }
 }
 

@@ -28,36 +28,36 @@ struct LiveRun {
 class WebOfALiveRun : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    run_ = std::make_unique<LiveRun>();
-    ASSERT_EQ(run_->target.run(), 0);
+    live_run = std::make_unique<LiveRun>();
+    ASSERT_EQ(live_run->target.run(), 0);
     ASSERT_TRUE(poll_until(
-        [] { return run_->agent.metric("mapscope_targets", {"state=\"attached\""}) == 1; }));
-    run_->truth = run_->target.truth().growths;
-    ASSERT_FALSE(run_->truth.empty());
+        [] { return live_run->agent.metric("mapscope_targets", {"state=\"attached\""}) == 1; }));
+    live_run->truth = live_run->target.truth().growths;
+    ASSERT_FALSE(live_run->truth.empty());
   }
-  static void TearDownTestSuite() { run_.reset(); }
-  void SetUp() override { ASSERT_NE(run_, nullptr); }
+  static void TearDownTestSuite() { live_run.reset(); }
+  void SetUp() override { ASSERT_NE(live_run, nullptr); }
 
   static Json page(const std::string& path) {
-    const HttpAnswer answer = run_->agent.get(path);
+    const HttpAnswer answer = live_run->agent.get(path);
     EXPECT_EQ(answer.status, 200) << path;
     EXPECT_TRUE(answer.headers.at("content-type").starts_with("application/json")) << path;
     return Json::parse(answer.body);
   }
 
-  static std::unique_ptr<LiveRun> run_;
+  static std::unique_ptr<LiveRun> live_run;
 };
-std::unique_ptr<LiveRun> WebOfALiveRun::run_;
+std::unique_ptr<LiveRun> WebOfALiveRun::live_run;
 
 TEST_F(WebOfALiveRun, IsHealthyAndReady) {
-  EXPECT_EQ(run_->agent.get("/-/healthy").status, 200);
-  EXPECT_EQ(run_->agent.get("/-/ready").status, 200);
+  EXPECT_EQ(live_run->agent.get("/-/healthy").status, 200);
+  EXPECT_EQ(live_run->agent.get("/-/ready").status, 200);
 }
 
 TEST_F(WebOfALiveRun, LandingPageNamesTheTargetAndLinksTheMetrics) {
-  const HttpAnswer answer = run_->agent.get("/");
+  const HttpAnswer answer = live_run->agent.get("/");
   EXPECT_EQ(answer.status, 200);
-  EXPECT_NE(answer.body.find(run_->idle.pid_text()), std::string::npos);
+  EXPECT_NE(answer.body.find(live_run->idle.pid_text()), std::string::npos);
   EXPECT_NE(answer.body.find("href=\"/metrics\""), std::string::npos);
 }
 
@@ -67,20 +67,20 @@ TEST_F(WebOfALiveRun, ResizesEqualTheTruth) {
   for (const Json& resize : resizes.at("resizes")) {
     shown.push_back(growth_of_event(resize));
   }
-  EXPECT_EQ(difference(run_->truth, shown), "");
+  EXPECT_EQ(difference(live_run->truth, shown), "");
 }
 
 TEST_F(WebOfALiveRun, ResizesCanBeLimitedToTheLast) {
   const Json resizes = page("/api/v1/resizes?limit=2").at("resizes");
   ASSERT_EQ(resizes.size(), 2U);
-  EXPECT_TRUE(growth_of_event(resizes.at(1)).same_fact(run_->truth.back()));
+  EXPECT_TRUE(growth_of_event(resizes.at(1)).same_fact(live_run->truth.back()));
 }
 
 TEST_F(WebOfALiveRun, TargetsTellTheLivingFromTheGone) {
   const Json targets = page("/api/v1/targets").at("targets");
   ASSERT_EQ(targets.size(), 2U);
   for (const Json& target : targets) {
-    EXPECT_EQ(target.at("state"), target.at("pid") == run_->idle.pid() ? "attached" : "gone")
+    EXPECT_EQ(target.at("state"), target.at("pid") == live_run->idle.pid() ? "attached" : "gone")
         << target;
     EXPECT_EQ(target.at("runtime"), "cxx_target");
   }
@@ -94,15 +94,16 @@ TEST_F(WebOfALiveRun, SitesAddUpToTheTruth) {
     resizes += site.at("resizes").get<uint64_t>();
     most_entries = std::max(most_entries, site.at("max_entries").get<uint64_t>());
   }
-  EXPECT_EQ(resizes, run_->truth.size());
-  EXPECT_EQ(most_entries, run_->truth.back().entries + 1);
+  EXPECT_EQ(resizes, live_run->truth.size());
+  EXPECT_EQ(most_entries, live_run->truth.back().entries + 1);
 }
 
 TEST_F(WebOfALiveRun, MetricsAddUpToTheTruth) {
-  EXPECT_EQ(run_->agent.metric("mapscope_resizes_total", {"kind=\"grow\"", "trigger=\"load\""}),
-            run_->truth.size());
-  EXPECT_EQ(run_->agent.metric("mapscope_records_total", {"type=\"resize\""}), run_->truth.size());
-  EXPECT_EQ(run_->agent.metric("mapscope_pending_resizes"), 0U);
+  EXPECT_EQ(live_run->agent.metric("mapscope_resizes_total", {"kind=\"grow\"", "trigger=\"load\""}),
+            live_run->truth.size());
+  EXPECT_EQ(live_run->agent.metric("mapscope_records_total", {"type=\"resize\""}),
+            live_run->truth.size());
+  EXPECT_EQ(live_run->agent.metric("mapscope_pending_resizes"), 0U);
 }
 
 }  // namespace
