@@ -30,7 +30,7 @@
 namespace mapscope {
 namespace {
 
-constexpr int kTickMs = 100;
+constexpr int kTickMs = 200;
 constexpr int kDiscoveryTickMs = 20;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::array<std::string_view, kRecordTypes> kRecordNames = {

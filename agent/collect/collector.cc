@@ -12,7 +12,7 @@
 namespace mapscope {
 namespace {
 
-constexpr int kDrainIntervalMs = 50;
+constexpr int kDrainIntervalMs = 100;
 
 // Signals belong to the main thread.
 void block_signals() {

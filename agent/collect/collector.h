@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/collect/collector.h – empties the ring on a thread of its own and hands on checked records.
 //
-// In: the ring map; producers do not wake the reader, so it looks every 50 ms, and at once when a
+// In: the ring map; producers do not wake the reader, so it looks every 100 ms, and at once when a
 // quarter is full or a fatal or exit came.
 // Out: batches of checked records, what is lost, and when: record_queue.h.
 // Threads: take() and the counters from any one other thread. Destruction stops the thread.
