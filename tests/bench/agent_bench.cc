@@ -64,7 +64,8 @@ double cpu_seconds(pid_t pid) {
 
 double rss_mb(pid_t pid) { return std::stod(thread_status(pid).front().at("VmRSS")) * 1024 / 1e6; }
 
-// Every resize of the workload has reached the metrics, or is counted as lost.
+// Once every resize of the workload has reached the metrics, or is counted as lost. Nothing tells
+// which is the last: five looks of the agent at its ring without a new one do.
 uint64_t settled_resizes(LiveAgent& agent) {
   uint64_t before = 0;
   uint64_t now = agent.metric("mapscope_resizes_total");
