@@ -17,15 +17,19 @@ static __always_inline bool read_thread(__u32 tid, __u64 *now, __u64 *state_ns, 
 		return false;
 #pragma unroll
 	for (int attempt = 0; attempt < 3; attempt++) {
-		__u32 sequence = *(volatile __u32 *)&thread->sequence;
-		__u32 state = thread->state;
-		__u64 since = thread->since_ns;
-		__u64 until = *now > since ? *now : since;
+		__u32 sequence = *(volatile __u32 *)&thread->sequence, state;
+		__u64 since, until;
 
+		/* Without barriers clang reads everything first and the sequence afterwards, twice. */
+		barrier();
+		state = thread->state;
+		since = thread->since_ns;
+		until = *now > since ? *now : since;
 #pragma unroll
 		for (__u32 i = 0; i < MS_THREAD_STATES; i++)
 			state_ns[i] = thread->state_ns[i] + (i == state ? until - since : 0);
 		*switches = thread->switches;
+		barrier();
 		if (!(sequence & 1) && sequence == *(volatile __u32 *)&thread->sequence) {
 			*now = until;
 			return true;
