@@ -18,8 +18,9 @@ namespace {
 
 constexpr uint64_t kMaxEntries = 20'000'000;  // DIEs and ranges of one walk: some seconds
 constexpr size_t kMaxDepth = 128;
-constexpr uint64_t kMaxLineProgramBytes = 16U
-                                          << 20;  // of one unit; a row takes some 50 times its byte
+// Of all units that are asked for together: a row takes some 50 times its byte.
+constexpr uint64_t kMaxLineProgramBytes = 8U << 20;
+constexpr size_t kMaxRanges = 2'000'000;  // of all units, and of the functions of one
 
 class Budget {
  public:
@@ -161,7 +162,8 @@ std::string file_name(const char* name, Dwarf_Die& unit) {
 }  // namespace
 
 DebugInfo::DebugInfo(Elf* elf)
-    : dwarf_(elf == nullptr ? nullptr : dwarf_begin_elf(elf, DWARF_C_READ, nullptr)) {
+    : dwarf_(elf == nullptr ? nullptr : dwarf_begin_elf(elf, DWARF_C_READ, nullptr)),
+      line_bytes_left_(kMaxLineProgramBytes) {
   if (dwarf_ == nullptr) return;
   lines_ = contents_of(elf, "debug_line");
   if (!ends_its_strings(elf)) dwarf_.reset();
@@ -202,9 +204,9 @@ void DebugInfo::index_units() {
     if (type != DW_UT_compile) continue;
     const size_t item = units_.size();
     visit_ranges(&die, budget, [&](uint64_t low, uint64_t high) {
-      ranges_.push_back({low, high, item});
+      if (ranges_.size() < kMaxRanges) ranges_.push_back({low, high, item});
     });
-    units_.push_back({die, false, {}, {}});
+    units_.emplace_back().die = die;
   }
   std::ranges::sort(ranges_, {}, &Range::low);
 }
@@ -218,6 +220,7 @@ void DebugInfo::index_functions(Unit& unit) {
       const size_t item = unit.functions.size();
       bool has_code = false;
       visit_ranges(&die, budget, [&](uint64_t low, uint64_t high) {
+        if (unit.ranges.size() >= kMaxRanges) return;
         unit.ranges.push_back({low, high, item});
         has_code = true;
       });
@@ -235,18 +238,26 @@ const DebugInfo::Range* DebugInfo::find_range(const std::vector<Range>& ranges, 
   return vaddr < range.high ? &range : nullptr;
 }
 
-bool DebugInfo::has_reasonable_lines(Dwarf_Die& unit) const {
-  Dwarf_Attribute attribute{};
-  Dwarf_Word offset = 0;
-  if (dwarf_formudata(dwarf_attr(&unit, DW_AT_stmt_list, &attribute), &offset) != 0) return false;
-  uint32_t bytes = 0;
-  if (offset > lines_.size() || lines_.size() - offset < sizeof(bytes)) return false;
-  std::memcpy(&bytes, lines_.data() + offset, sizeof(bytes));
-  return bytes <= kMaxLineProgramBytes;
+bool DebugInfo::has_lines(Unit& unit) {
+  if (unit.has_lines) return *unit.has_lines;
+  const auto bytes = line_program_bytes(unit.die);
+  unit.has_lines = bytes && *bytes <= line_bytes_left_;
+  if (*unit.has_lines) line_bytes_left_ -= *bytes;
+  return *unit.has_lines;
 }
 
-void DebugInfo::find_line(Unit& unit, uint64_t vaddr, SourceFrame& frame) const {
-  if (!has_reasonable_lines(unit.die)) return;
+std::optional<uint64_t> DebugInfo::line_program_bytes(Dwarf_Die& unit) const {
+  Dwarf_Attribute attribute{};
+  Dwarf_Word offset = 0;
+  if (dwarf_formudata(dwarf_attr(&unit, DW_AT_stmt_list, &attribute), &offset) != 0) return {};
+  uint32_t bytes = 0;
+  if (offset > lines_.size() || lines_.size() - offset < sizeof(bytes)) return {};
+  std::memcpy(&bytes, lines_.data() + offset, sizeof(bytes));
+  return bytes;
+}
+
+void DebugInfo::find_line(Unit& unit, uint64_t vaddr, SourceFrame& frame) {
+  if (!has_lines(unit)) return;
   Dwarf_Line* line = dwarf_getsrc_die(&unit.die, vaddr);
   int number = 0;
   if (line == nullptr || dwarf_lineno(line, &number) != 0 || number <= 0) return;
@@ -254,12 +265,11 @@ void DebugInfo::find_line(Unit& unit, uint64_t vaddr, SourceFrame& frame) const 
   frame.file = file_name(dwarf_linesrc(line, nullptr, nullptr), unit.die);
 }
 
-SourceFrame DebugInfo::call_position(Unit& unit, Dwarf_Die& inlined) const {
+SourceFrame DebugInfo::call_position(Unit& unit, Dwarf_Die& inlined) {
   SourceFrame frame;
   Dwarf_Files* files = nullptr;
   size_t count = 0;
-  if (!has_reasonable_lines(unit.die) || dwarf_getsrcfiles(&unit.die, &files, &count) != 0)
-    return frame;
+  if (!has_lines(unit) || dwarf_getsrcfiles(&unit.die, &files, &count) != 0) return frame;
   const uint32_t file = number_of(inlined, DW_AT_call_file);
   if (file >= count) return frame;
   frame.line = number_of(inlined, DW_AT_call_line);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,19 +51,23 @@ class DebugInfo {
   struct Unit {
     Dwarf_Die die{};
     bool indexed = false;
+    std::optional<bool> has_lines;  // nullopt: not asked for yet
     std::vector<Dwarf_Die> functions;
     std::vector<Range> ranges;
   };
 
   void index_units();
   static void index_functions(Unit& unit);
-  [[nodiscard]] bool has_reasonable_lines(Dwarf_Die& unit) const;
-  void find_line(Unit& unit, uint64_t vaddr, SourceFrame& frame) const;
-  SourceFrame call_position(Unit& unit, Dwarf_Die& inlined) const;
+  // False as well when those of other units have taken what all may take.
+  bool has_lines(Unit& unit);
+  [[nodiscard]] std::optional<uint64_t> line_program_bytes(Dwarf_Die& unit) const;
+  void find_line(Unit& unit, uint64_t vaddr, SourceFrame& frame);
+  SourceFrame call_position(Unit& unit, Dwarf_Die& inlined);
   static const Range* find_range(const std::vector<Range>& ranges, uint64_t vaddr);
 
   std::unique_ptr<Dwarf, End> dwarf_;
   std::span<const unsigned char> lines_;  // .debug_line
+  uint64_t line_bytes_left_;
   bool indexed_ = false;
   std::vector<Unit> units_;
   std::vector<Range> ranges_;

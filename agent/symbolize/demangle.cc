@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/symbolize/demangle.h"
 
-#include <cxxabi.h>
+// Or libiberty declares another basename().
+#define HAVE_DECL_BASENAME 1
+#include <libiberty/demangle.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <optional>
 
 namespace mapscope {
 namespace {
@@ -17,9 +18,29 @@ constexpr size_t kMaxNameBytes = 4096;
 constexpr size_t kMaxTemplateArgumentBytes = 40;
 constexpr std::string_view kEllipsis = "…";
 
-struct Free {
-  void operator()(char* text) const { std::free(text); }
-};
+// With the return type, which is left out, and arguments.
+constexpr size_t kMaxDemangledBytes = 16 * kMaxNameBytes;
+
+struct Full {};
+
+void append_part(const char* part, size_t bytes, void* text) {
+  auto& all = *static_cast<std::string*>(text);
+  all.append(part, bytes);
+  if (all.size() > kMaxDemangledBytes) throw Full{};
+}
+
+// Cut off where it gets too long: each substitution may double a name, so that a kilobyte makes
+// more than there is memory, and abi::__cxa_demangle tries. Between here and append_part() are
+// frames that own nothing.
+std::optional<std::string> demangle_whole(const char* symbol) {
+  std::string text;
+  try {
+    if (cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_TYPES, append_part, &text) == 0)
+      return {};
+  } catch (const Full&) {
+  }
+  return text;
+}
 
 // Where the parts of a demangled name are.
 struct Parts {
@@ -98,10 +119,9 @@ std::string demangle(const char* symbol) {
   const std::string_view raw = symbol;
   if (!raw.starts_with("_Z") || raw.size() > kMaxMangledBytes)
     return std::string(raw.substr(0, kMaxMangledBytes));
-  int status = 0;
-  const std::unique_ptr<char, Free> text(abi::__cxa_demangle(symbol, nullptr, nullptr, &status));
-  if (text == nullptr) return std::string(raw);
-  std::string_view name = text.get();
+  const auto text = demangle_whole(symbol);
+  if (!text) return std::string(raw);
+  std::string_view name = *text;
   const Parts parts = split(name);
   // An argument list that begins where the name should be: a function pointer is returned. Leave
   // that whole.

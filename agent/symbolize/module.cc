@@ -7,6 +7,7 @@
 
 #include "agent/symbolize/debug_file.h"
 #include "agent/symbolize/demangle.h"
+#include "agent/symbolize/unwind_table.h"
 
 namespace mapscope {
 namespace {
@@ -67,6 +68,11 @@ void Module::append_frames(uint64_t address, const UniqueFd& root, uint64_t max_
     frame.module_address = vaddr;
     frames.push_back(std::move(frame));
   }
+}
+
+Elf* Module::elf_to_unwind_by() {
+  if (!std::exchange(unwind_table_guarded_, true)) guard_unwind_table(elf_.elf());
+  return elf_.new_reference();
 }
 
 void Module::forget() { parsed_.reset(); }

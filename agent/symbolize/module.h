@@ -48,6 +48,8 @@ class Module {
   void forget();
 
   [[nodiscard]] const ElfFile& elf() const { return elf_; }
+  // A reference for libdwfl, to be given to elf_end(): without an unwind table that would harm it.
+  [[nodiscard]] Elf* elf_to_unwind_by();
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] uint64_t dev() const { return dev_; }
   [[nodiscard]] uint64_t inode() const { return inode_; }
@@ -73,6 +75,7 @@ class Module {
   uint64_t inode_;
   UniqueFd fd_;
   ElfFile elf_;  // without debug sections: for unwinding and symbols
+  bool unwind_table_guarded_ = false;
   uint64_t bias_;
   uint64_t start_;
   uint64_t end_;

@@ -26,7 +26,7 @@ constexpr std::array<ms_register, kDwarfRegisters> kPlace = {
 // What libdwfl calls.
 struct UnwinderCallbacks {
   static int find_elf(Dwfl_Module*, void** user, const char*, Dwarf_Addr, char**, Elf** elf) {
-    *elf = static_cast<const Module*>(*user)->elf().new_reference();
+    *elf = static_cast<Module*>(*user)->elf_to_unwind_by();
     return -1;  // no descriptor of its own
   }
 

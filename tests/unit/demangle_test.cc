@@ -47,6 +47,19 @@ TEST(Demangle, LongNameIsBounded) {
   EXPECT_LE(demangle(mangled.c_str()).size(), 4096U);
 }
 
+// A<int, int>, and 25 times a pair of what came last: a gigabyte, from 260 bytes.
+TEST(Demangle, NameThatDoublesAtEachSubstitutionIsBounded) {
+  std::string mangled = "_Z1f1AIiiE";
+  for (const char last : std::string("0123456789ABCDEFGHIJKLMNO")) {
+    const std::string substitution = std::string("S") + last + "_";
+    mangled += "S_I" + substitution + substitution + "E";
+  }
+  const std::string name = demangle(mangled.c_str());
+  EXPECT_TRUE(name.starts_with("f(A<int, int>, A<A<int, int>, A<int, int> >"));
+  EXPECT_TRUE(name.ends_with("…"));
+  EXPECT_LE(name.size(), 4096U);
+}
+
 TEST(ReadableFunction, ArgumentsAreLeftOut) {
   EXPECT_EQ(readable_function("Store::put(int, std::string const&)"), "Store::put");
   EXPECT_EQ(readable_function("main"), "main");
