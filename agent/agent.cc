@@ -21,6 +21,7 @@
 #include "agent/discovery.h"
 #include "agent/export/text.h"
 #include "agent/loss_log.h"
+#include "agent/memory_headrooms.h"
 #include "agent/overhead/calibration.h"
 #include "agent/pipeline.h"
 #include "agent/privileges.h"
@@ -270,6 +271,7 @@ class Agent {
     if (web_settings_ != nullptr) stats.web_config_ok = web_settings_->reload_error().empty();
     watcher_.add_stats(stats);
     pipeline_.add_stats(stats);
+    add_headrooms(pipeline_.metrics().targets(), stats);
     return stats;
   }
 

@@ -50,6 +50,7 @@ class Pipeline {
   void add_stats(SelfStats& stats) const;
 
   [[nodiscard]] MetricTable& metrics() { return metrics_; }
+  [[nodiscard]] const MetricTable& metrics() const { return metrics_; }
   [[nodiscard]] const SiteTable& sites() const { return sites_; }
   [[nodiscard]] const RecentResizes& recent() const { return recent_; }
   [[nodiscard]] const RecentRaces& races() const { return races_; }

@@ -2,7 +2,6 @@
 #include "agent/discover/process.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +14,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "agent/discover/process_files.h"
+
 namespace mapscope {
 namespace {
 
@@ -26,23 +27,6 @@ constexpr std::string_view kDeleted = " (deleted)";
 
 std::string proc_path(pid_t pid, std::string_view leaf) {
   return "/proc/" + std::to_string(pid) + "/" + std::string(leaf);
-}
-
-// Reads at most `limit` bytes; /proc files have no size to ask for.
-Result<std::string> read_bounded(const std::string& path, size_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return system_error(path, errno);
-  std::string text;
-  std::array<char, 16384> buffer{};
-  while (text.size() < limit) {
-    const ssize_t got =
-        ::read(fd.get(), buffer.data(), std::min(buffer.size(), limit - text.size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_error(path, errno);
-    if (got == 0) break;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-  return text;
 }
 
 Result<std::string> read_exe(pid_t pid) {
@@ -100,12 +84,7 @@ bool is_no_process(pid_t pid) {
 
 UniqueFd open_in_root(pid_t pid, const std::string& path) {
   const UniqueFd root(::open(proc_path(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return {};
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  return UniqueFd(
-      static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+  return root.valid() ? open_path_in(root, path) : UniqueFd();
 }
 
 }  // namespace

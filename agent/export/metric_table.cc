@@ -99,6 +99,26 @@ void append_targets(const std::vector<Target>& targets, size_t max_series, Famil
   unsupported.finish(families);
 }
 
+// Processes of equal labels: the largest of theirs.
+void append_largest(const std::map<LargestMaps::Key, uint64_t>& largest,
+                    const std::vector<Target>& targets, size_t max_series, Families& families) {
+  std::map<uint32_t, const Target*> by_id;
+  for (const Target& target : targets) by_id.emplace(target.id, &target);
+  std::map<std::array<std::string_view, 5>, uint64_t> by_labels;
+  for (const auto& [key, bytes] : largest) {
+    const auto found = by_id.find(key.target);
+    if (found == by_id.end()) continue;
+    const Target& target = *found->second;
+    uint64_t& most =
+        by_labels[{target.comm, key.runtime, key.map_type, target.container_id, target.pod_uid}];
+    most = std::max(most, bytes);
+  }
+  Samples samples(Family::kMapLargest, max_series);
+  for (const auto& [labels, bytes] : by_labels)
+    samples.add({labels[0], labels[1], labels[2], labels[3], labels[4]}, bytes);
+  samples.finish(families);
+}
+
 void append_named(Family family, const std::vector<SelfStats::Count>& counts, size_t max_series,
                   Families& families) {
   Samples samples(family, max_series);
@@ -139,6 +159,7 @@ void append_processes(Family family, const std::vector<SelfStats::ProcessValue>&
 
 void append_self(const SelfStats& stats, size_t max_series, Families& families) {
   append_processes(Family::kPendingResizes, stats.pending, max_series, families);
+  append_processes(Family::kMemoryHeadroom, stats.headrooms, max_series, families);
   append_processes(Family::kInserts, stats.inserts, max_series, families);
   append_insert_times(stats.insert_times, max_series, families);
   append_processes(Family::kTargetOverhead, stats.overheads, max_series, families);
@@ -166,7 +187,9 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
 }  // namespace
 
 MetricTable::MetricTable(MetricOptions options)
-    : options_(options), maps_(options.max_series, options.max_types) {
+    : options_(options),
+      maps_(options.max_series, options.max_types),
+      largest_(options.max_series) {
   for (const Family family : kCounted) counters_.emplace(family, options.max_series);
 }
 
@@ -186,6 +209,7 @@ void MetricTable::add(const Resize& resize) {
   const std::string_view runtime = name_of(resize.runtime);
   maps_.at({target.comm, runtime, resize.map_type, target.container_id, target.pod_uid})
       .add(resize);
+  if (resize.new_bytes) largest_.add(target.id, runtime, resize.map_type, *resize.new_bytes);
   if (resize.goroutine && !resize.goroutine->status.empty())
     count(Family::kGoroutineStatus, target, runtime, resize.goroutine->status);
 }
@@ -203,10 +227,14 @@ void MetricTable::add(const Race& race) {
 void MetricTable::add(const Doubling& doubling) {
   const std::lock_guard lock(mutex_);
   count(Family::kMapDoublings, *doubling.target, name_of(doubling.runtime), doubling.map_type);
+  if (doubling.new_bytes)
+    largest_.add(doubling.target->id, name_of(doubling.runtime), doubling.map_type,
+                 *doubling.new_bytes);
 }
 
 void MetricTable::set_targets(std::vector<Target> targets) {
   std::set<Place> live;
+  std::set<uint32_t> live_ids;
   for (Target& target : targets) {
     // What is only shown must not keep a program open that nobody runs any more.
     target.go.reset();
@@ -216,12 +244,14 @@ void MetricTable::set_targets(std::vector<Target> targets) {
     assign_label(place.first, target.comm);
     assign_label(place.second, target.container_id);
     live.insert(std::move(place));
+    live_ids.insert(target.id);
   }
   const std::lock_guard lock(mutex_);
   // Those that end now are dated by the last table they were in.
   expire();
   targets_.swap(targets);
   live_.swap(live);
+  largest_.keep_only(live_ids);
 }
 
 std::vector<Target> MetricTable::targets() const {
@@ -244,12 +274,14 @@ std::vector<prometheus::MetricFamily> MetricTable::Collect() const {
   MapEntries maps;
   std::vector<std::pair<Family, std::vector<SeriesTable<uint64_t>::Entry>>> counters;
   std::vector<Target> targets;
+  std::map<LargestMaps::Key, uint64_t> largest;
   {
     const std::lock_guard lock(mutex_);
     expire();
     maps = maps_.copy();
     for (const auto& [family, counter] : counters_) counters.emplace_back(family, counter.copy());
     targets = targets_;
+    largest = largest_.all();
   }
   Families families;
   append_times(maps, families);
@@ -259,6 +291,7 @@ std::vector<prometheus::MetricFamily> MetricTable::Collect() const {
     for (const auto& [labels, count] : entries) samples.add(labels, count);
     samples.finish(families);
   }
+  append_largest(largest, targets, options_.max_series, families);
   append_targets(targets, options_.max_series, families);
   if (self_stats_) append_self(self_stats_(), options_.max_series, families);
   Samples build(Family::kBuildInfo);

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/export/largest_maps.h"
 #include "agent/export/map_series.h"
 #include "agent/export/metric_families.h"
 #include "agent/export/series_table.h"
@@ -79,6 +80,7 @@ class MetricTable : public prometheus::Collectable {
   mutable std::mutex mutex_;
   mutable SeriesTable<MapSeries> maps_;
   mutable std::map<Family, SeriesTable<uint64_t>> counters_;
+  LargestMaps largest_;
   std::vector<Target> targets_;
   std::set<Place> live_;  // of the attached targets
 };

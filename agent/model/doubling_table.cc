@@ -54,6 +54,9 @@ std::optional<Doubling> DoublingTable::add(const Resize& resize) {
   doubling.map_type = resize.map_type;
   doubling.old_slots = std::min(*resize.old_slots, UINT64_MAX >> (depth + 1)) << depth;
   doubling.new_slots = 2 * doubling.old_slots;
+  // Each split makes two tables, and all are of one size.
+  if (resize.new_bytes && *resize.new_bytes <= UINT64_MAX >> depth)
+    doubling.new_bytes = *resize.new_bytes << depth;
   doubling.splits = level.splits;
   doubling.begin_ns = level.begin_ns;
   doubling.end_ns = resize.begin_ns + resize.wall_ns.value_or(0);

@@ -140,6 +140,7 @@ struct Doubling {
   std::string map_type;
   uint64_t old_slots = 0;
   uint64_t new_slots = 0;
+  std::optional<uint64_t> new_bytes;  // of all tables
   uint64_t splits = 0;
   uint64_t begin_ns = 0;  // of the first split
   uint64_t end_ns = 0;    // of the last

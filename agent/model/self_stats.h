@@ -25,7 +25,7 @@ struct SelfStats {
     std::string process;         // comm of the target
     std::string runtime;         // the room's stem
     std::string what;            // of that process: its map type, a step; "" unknown, or all of it
-    double value = 0;            // a count, or seconds
+    double value = 0;            // a count, seconds or bytes
     std::string container_id{};  // "" in none
     std::string pod_uid{};
   };
@@ -48,6 +48,7 @@ struct SelfStats {
   std::vector<Count> probes;              // now, by state: attached, failed, ...
   std::vector<Count> attach_errors;       // by reason
   std::vector<ProcessValue> pending;      // resizes begun and not ended, now
+  std::vector<ProcessValue> headrooms;    // bytes up to the memory limit, now; only with a limit
   std::vector<ProcessValue> inserts;      // only in the modes that count them
   std::vector<InsertTimes> insert_times;  // likewise
   std::vector<ProcessValue> overheads;    // seconds that targets spent in probes

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/discover/container.h"
+#include "agent/discover/memory_limit.h"
 #include "agent/discover/proc_text.h"
 #include "agent/symbolize/memory_map.h"
 #include "tests/fuzz/support/fuzz_target.h"
@@ -37,6 +38,8 @@ Seeds make_seeds() {
       {"status",
        bytes_of("Name:\tstore\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t4242\nNgid:\t0\n")},
       {"children", bytes_of("4243 4250 4251 ")},
+      {"memory", bytes_of("9:cpu,memory:/a/b/c\n0::/a\n")},
+      {"memory.stat", bytes_of("anon 4096\nfile 8192\ninactive_file 4096\n")},
       {"v2", bytes_of("0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID
                       ".slice/cri-containerd-" ID ".scope\n")},
       {"v1",
@@ -54,6 +57,11 @@ void feed(Input input) {
   require(process_of_status(text).find('\n') == std::string_view::npos);
   require(parse_pids(text).size() <= text.size());
   check(parse_cgroups(text));
+  const auto groups = memory_groups(text);
+  require(groups.size() <= kMaxMemoryGroups);
+  for (const MemoryGroup& group : groups) require(group.folder.find("/../") == std::string::npos);
+  (void)parse_memory_limit(text);
+  (void)parse_memory_stat(text, "inactive_file");
 }
 
 }  // namespace mapscope::test

@@ -2,10 +2,13 @@
 // Processes in containers: which they are in, and that two of one image share a file though each
 // sees it on a file system of its own. Made of what containers are made of: cgroups and overlays.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -68,6 +71,74 @@ TEST(Container, IdAndPodAreOnMetricsAndEvents) {
     }
   }
   for (const auto& path : {cgroup, cgroup.parent_path(), pods}) ::rmdir(path.c_str());
+}
+
+// A control group with a memory limit, of whichever hierarchy has that controller, and that
+// hierarchy where processes look for it.
+class LimitedGroup {
+ public:
+  LimitedGroup() : v2_(std::in_place, "cgroup2", directory_ / "v2") {
+    std::string controllers;
+    std::getline(std::ifstream(directory_ / "v2/cgroup.controllers"), controllers);
+    is_v2_ = controllers.find("memory") != std::string::npos;
+    if (is_v2_)
+      std::ofstream(directory_ / "v2/cgroup.subtree_control") << "+memory" << std::flush;
+    else
+      v1_.emplace("cgroup", directory_ / "v1", "memory");
+    group_ = std::filesystem::path(directory_ / (is_v2_ ? "v2" : "v1")) / "mapscope-test-limited";
+    std::filesystem::create_directory(group_);
+  }
+  LimitedGroup(const LimitedGroup&) = delete;
+  LimitedGroup& operator=(const LimitedGroup&) = delete;
+  ~LimitedGroup() { ::rmdir(group_.c_str()); }
+
+  void limit(uint64_t bytes) const {
+    std::ofstream(group_ / (is_v2_ ? "memory.max" : "memory.limit_in_bytes"))
+        << bytes << std::flush;
+  }
+  void enter() const {
+    std::ofstream(group_ / "cgroup.procs") << ::getpid() << std::flush;
+    ::unshare(CLONE_NEWNS);
+    ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    if (is_v2_) {
+      ::mount("none", "/sys/fs/cgroup", "cgroup2", 0, nullptr);
+    } else if (!std::filesystem::exists("/sys/fs/cgroup/memory/memory.usage_in_bytes")) {
+      ::mount("none", "/sys/fs/cgroup", "tmpfs", 0, nullptr);
+      std::filesystem::create_directory("/sys/fs/cgroup/memory");
+      ::mount("none", "/sys/fs/cgroup/memory", "cgroup", 0, "memory");
+    }
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  std::optional<Mount> v2_;
+  std::optional<Mount> v1_;
+  bool is_v2_ = false;
+  std::filesystem::path group_;
+};
+
+TEST(Container, MemoryLimitAndLargestMapAreTold) {
+  constexpr uint64_t kMiB = 1U << 20;
+  constexpr const char* kHeadroom = "mapscope_target_memory_headroom_bytes";
+  const LimitedGroup group;
+  group.limit(512 * kMiB);
+  LiveTarget target({"--keys", "20000", "--seconds", "3600"},
+                    {.before_exec = [&] { group.enter(); }});
+  LiveAgent agent(target);
+  EXPECT_GT(agent.metric(kHeadroom), 256 * kMiB);
+  EXPECT_LT(agent.metric(kHeadroom), 512 * kMiB);
+  group.limit(128 * kMiB);
+  EXPECT_LT(agent.metric(kHeadroom), 128 * kMiB);
+  target.begin();
+  uint64_t largest = 0;
+  ASSERT_TRUE(poll_until([&] {
+    for (const nlohmann::json& event : agent.events("resize"))
+      largest = std::max<uint64_t>(largest, event.at("new_bytes"));
+    return largest > 0 && agent.metric("mapscope_map_largest_bytes") == largest;
+  }));
+  target.process().signal(SIGKILL);
+  ASSERT_TRUE(poll_until([&] { return times(agent, "gone", target.pid()) == 1; }));
+  EXPECT_EQ(agent.wait(), 0);
 }
 
 // The kernel probes the file below both: attached twice, each growth would be counted twice.

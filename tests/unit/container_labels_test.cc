@@ -46,7 +46,7 @@ void fill(MetricTable& table, Sample& sample) {
     SelfStats stats;
     stats.insert_times = {
         {"store", "go_swiss", "", true, {1}, 1, target.container_id, target.pod_uid}};
-    stats.pending =
+    stats.pending = stats.headrooms =
         stats.inserts = {{"store", "go_swiss", "", 1, target.container_id, target.pod_uid}};
     stats.overheads =
         stats.reliefs = {{"store", "go_swiss", "mode", 1, target.container_id, target.pod_uid}};

@@ -30,6 +30,7 @@ TEST(DoublingTable, LevelIsCompleteWithItsLastSplit) {
     EXPECT_EQ(doubling.splits, 1U << level);
     EXPECT_EQ(doubling.old_slots, kTableSlots << level);
     EXPECT_EQ(doubling.new_slots, kTableSlots << (level + 1));
+    EXPECT_EQ(doubling.new_bytes, doubling.new_slots * kSlotBytes);
     EXPECT_EQ(doubling.stall_ns, 100U << level);
     // 7 growths come before the splits, and 2^level - 1 splits of the levels before.
     EXPECT_EQ(doubling.begin_ns, 1000 * (7 + (1U << level) - 1));

@@ -84,6 +84,28 @@ TEST(MetricTable, HistogramBoundsAreInclusiveAndCumulative) {
   EXPECT_DOUBLE_EQ(histogram.sample_sum, 20.000002002);
 }
 
+TEST(MetricTable, LargestMapIsOfProcessesThatRun) {
+  MetricTable table;
+  Sample small;
+  Sample large;
+  large.target.id = 2;
+  large.resize.new_bytes = 100 * *small.resize.new_bytes;
+  const auto largest = [&] { return gauge(table, Family::kMapLargest, {{"process", "store"}}); };
+  table.set_targets({small.target, large.target});
+  table.add(large.resize);
+  table.add(small.resize);
+  EXPECT_EQ(series_count(table, Family::kMapLargest), 1U);
+  EXPECT_EQ(largest(), 2'663'200);
+  large.doubling.new_bytes = 5'000'000;
+  table.add(large.doubling);
+  EXPECT_EQ(largest(), 5'000'000);
+  large.target.state = TargetState::kGone;
+  table.set_targets({small.target, large.target});
+  EXPECT_EQ(largest(), 26'632);
+  table.set_targets({});
+  EXPECT_EQ(series_count(table, Family::kMapLargest), 0U);
+}
+
 TEST(MetricTable, UnknownValuesHaveNoSeries) {
   MetricTable table;
   Sample sample;
@@ -289,7 +311,7 @@ TEST(MetricTable, EveryFamilyKeepsToTheList) {
     SelfStats stats;
     stats.insert_times = {{"store", "go_swiss", "", true, {1}, 1, "c", "p"}};
     stats.records = stats.lost = stats.probes = stats.attach_errors = {{"a", 1}, {"b", 2}};
-    stats.pending = stats.inserts = {{"store", "go_swiss", "", 1, "c", "p"}};
+    stats.pending = stats.headrooms = stats.inserts = {{"store", "go_swiss", "", 1, "c", "p"}};
     stats.overheads = stats.reliefs = {{"store", "go_swiss", "mode", 1, "c", "p"}};
     stats.probe_costs = {{"push", 1e-6}};
     stats.probe_hits = 1;
