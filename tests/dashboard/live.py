@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +59,30 @@ def fetch(url):
         return None
 
 
+class LimitedGroup:
+    """A control group with a memory limit, in the hierarchy that has it on this machine."""
+
+    def __init__(self, name):
+        v1, v2 = pathlib.Path("/sys/fs/cgroup/memory"), pathlib.Path("/sys/fs/cgroup")
+        if (v1 / "memory.usage_in_bytes").exists():
+            self.path, self.limit_file, self.use_file = v1 / name, "memory.limit_in_bytes", "memory.usage_in_bytes"
+        elif "memory" in (v2 / "cgroup.controllers").read_text().split():
+            (v2 / "cgroup.subtree_control").write_text("+memory")
+            self.path, self.limit_file, self.use_file = v2 / name, "memory.max", "memory.current"
+        else:
+            raise RuntimeError("no control group hierarchy below /sys/fs/cgroup limits memory")
+        self.path.mkdir(exist_ok=True)
+
+    def add(self, pid):
+        (self.path / "cgroup.procs").write_text(str(pid))
+
+    def leave_room(self, more):
+        (self.path / self.limit_file).write_text(str(int((self.path / self.use_file).read_text()) + more))
+
+    def remove(self):
+        self.path.rmdir()
+
+
 class Live(contextlib.AbstractContextManager):
     def __init__(self, fixtures, rules):
         self.fixtures = pathlib.Path(fixtures)
@@ -65,6 +90,7 @@ class Live(contextlib.AbstractContextManager):
         self.programs = []
         self.directory = tempfile.TemporaryDirectory(prefix="mapscope-dashboard.")
         self.port = None
+        self.group = None
 
     def __enter__(self):
         try:
@@ -84,6 +110,8 @@ class Live(contextlib.AbstractContextManager):
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
+        if self.group:
+            self.group.remove()
         self.directory.cleanup()
 
     def start(self, name, *command, **options):
@@ -120,14 +148,26 @@ class Live(contextlib.AbstractContextManager):
         plain = self.start_waiting("plain", TARGET, "--strategy", "plain", "--threads", "10", "--seconds", "900")
         race = self.start_waiting("race", self.fixture(NEW_GO, "race"))
         idle = self.start("idle", "sleep", "900")
-        pids = [word for program in (store, old, new, plain, idle) for word in ("--pid", program.pid)]
+        tight = self.start_tight()
+        pids = [word for program in (store, old, new, plain, idle, tight) for word in ("--pid", program.pid)]
         ports = [self.start_agent("agent", *pids),
                  self.start_agent("inserts", "--mode", "inserts", "--pid", old.pid, "--pid", store.pid),
                  self.start_agent("races", "--mode", "races", "--pid", race.pid, "--pid", store.pid)]
         self.start_prometheus(ports)
-        for program in (plain, race):
+        for program in (plain, race, tight):
             program.stdin.write(b"\n")
             program.stdin.flush()
+        until(lambda: self.query('mapscope_map_largest_bytes{process="tight"} > 9e6'), "the map of tight has its size")
+        self.group.leave_room(12 << 20)
+
+    def start_tight(self):
+        """A program whose map takes 9 MB, and would take more than it will have left to double."""
+        program = pathlib.Path(self.directory.name) / "tight"
+        shutil.copy(TARGET, program)
+        self.group = LimitedGroup(f"mapscope-dashboard-{os.getpid()}")
+        tight = self.start_waiting("tight-load", program, "--keys", "300000", "--seconds", "900")
+        self.group.add(tight.pid)
+        return tight
 
     def start_prometheus(self, ports):
         self.port = free_port()
