@@ -51,8 +51,8 @@ TEST(Demangle, LongNameIsBounded) {
 TEST(Demangle, NameThatDoublesAtEachSubstitutionIsBounded) {
   std::string mangled = "_Z1f1AIiiE";
   for (const char last : std::string("0123456789ABCDEFGHIJKLMNO")) {
-    const std::string substitution = std::string("S") + last + "_";
-    mangled += "S_I" + substitution + substitution + "E";
+    const std::string substitution{'S', last, '_'};
+    mangled.append("S_I").append(substitution).append(substitution).append("E");
   }
   const std::string name = demangle(mangled.c_str());
   EXPECT_TRUE(name.starts_with("f(A<int, int>, A<A<int, int>, A<int, int> >"));
