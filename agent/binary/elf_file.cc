@@ -49,14 +49,6 @@ bool describes_types(std::string_view name) {
          name.ends_with("_str_offsets");
 }
 
-bool hide(Elf_Scn* section) {
-  GElf_Shdr header{};
-  if (gelf_getshdr(section, &header) == nullptr) return false;
-  header.sh_type = SHT_NOBITS;
-  header.sh_flags &= ~static_cast<GElf_Xword>(SHF_COMPRESSED);
-  return gelf_update_shdr(section, &header) != 0;
-}
-
 template <typename Visit>  // bool(const GElf_Phdr&): true stops
 void visit_load_segments(Elf* elf, Visit visit) {
   size_t count = 0;
@@ -146,7 +138,7 @@ Status ElfFile::hide_dangerous_sections(const std::string& name, uint64_t max_de
   if (!readable) return corrupt(name);
   if (max_debug_bytes == 0 || total > max_debug_bytes)
     dangerous.insert(dangerous.end(), debug.begin(), debug.end());
-  return std::ranges::all_of(dangerous, hide) ? Status(Done{}) : corrupt(name);
+  return std::ranges::all_of(dangerous, hide_section) ? Status(Done{}) : corrupt(name);
 }
 
 Elf* ElfFile::new_reference() const { return elf_begin(-1, ELF_C_READ, elf_); }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/binary/elf_sections.h – walks the sections of a file that may be corrupt.
+// agent/binary/elf_sections.h – walks the sections of a file that may be corrupt, and hides some.
 #pragma once
 
+#include <elf.h>
 #include <gelf.h>
 #include <libelf.h>
 
@@ -28,6 +29,16 @@ bool visit_sections(Elf* elf, Visit visit) {
     if (visit(section, header, std::string_view(name == nullptr ? "" : name))) return true;
   }
   return true;
+}
+
+// Makes the section one without contents, for whoever reads this handle from now on; the file stays
+// as it is. False when the header cannot be read.
+inline bool hide_section(Elf_Scn* section) {
+  GElf_Shdr header{};
+  if (gelf_getshdr(section, &header) == nullptr) return false;
+  header.sh_type = SHT_NOBITS;
+  header.sh_flags &= ~static_cast<GElf_Xword>(SHF_COMPRESSED);
+  return gelf_update_shdr(section, &header) != 0;
 }
 
 }  // namespace mapscope

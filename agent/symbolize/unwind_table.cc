@@ -320,13 +320,6 @@ bool is_table_harmless(Elf* elf, const UnwindSections& sections) {
                                           : is_index_harmless(sections, entries);
 }
 
-void hide_section(Elf_Scn* section) {
-  GElf_Shdr header{};
-  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
-  header.sh_type = SHT_NOBITS;
-  gelf_update_shdr(section, &header);
-}
-
 // Where libdw looks when no section has the name.
 void hide_segment(Elf* elf) {
   size_t count = 0;
