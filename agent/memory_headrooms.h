@@ -10,7 +10,7 @@
 
 namespace mapscope {
 
-// Of attached targets that have a limit; those of equal labels are one, with the least of theirs.
+// Of attached targets that have a limit, each for itself.
 void add_headrooms(const std::vector<Target>& targets, SelfStats& stats);
 
 }  // namespace mapscope

@@ -7,47 +7,40 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
+
+#include "agent/export/series_table.h"
 
 namespace mapscope {
 
 class LargestMaps {
  public:
-  struct Key {
-    uint32_t target = 0;
-    std::string_view runtime;  // static storage
-    std::string map_type;
-    bool operator<(const Key& other) const {
-      return std::tie(target, runtime, map_type) <
-             std::tie(other.target, other.runtime, other.map_type);
-    }
-  };
+  // Runtime (static storage) and map type.
+  using Types = std::map<std::pair<std::string_view, std::string>, uint64_t>;
 
-  // `max`: entries; more are left out.
-  explicit LargestMaps(size_t max) : max_(max) {}
+  // `max_types`: of one target; further ones are one, named "other".
+  explicit LargestMaps(size_t max_types) : max_types_(max_types) {}
 
   void add(uint32_t target, std::string_view runtime, std::string_view map_type, uint64_t bytes) {
-    Key key{target, runtime, std::string(map_type)};
-    if (const auto known = bytes_.find(key); known != bytes_.end()) {
-      known->second = std::max(known->second, bytes);
-    } else if (bytes_.size() < max_) {
-      bytes_.emplace(std::move(key), bytes);
-    }
+    Types& types = targets_[target];
+    Types::key_type key{runtime, map_type};
+    if (types.size() >= max_types_ && !types.contains(key)) key.second = kOverflowLabel;
+    uint64_t& most = types[std::move(key)];
+    most = std::max(most, bytes);
   }
   void keep_only(const std::set<uint32_t>& targets) {
-    std::erase_if(bytes_, [&](const auto& entry) { return !targets.contains(entry.first.target); });
+    std::erase_if(targets_, [&](const auto& entry) { return !targets.contains(entry.first); });
   }
-  [[nodiscard]] const std::map<Key, uint64_t>& all() const { return bytes_; }
+  // By the target's number.
+  [[nodiscard]] const std::map<uint32_t, Types>& all() const { return targets_; }
 
  private:
-  size_t max_;
-  std::map<Key, uint64_t> bytes_;
+  size_t max_types_;
+  std::map<uint32_t, Types> targets_;
 };
 
 }  // namespace mapscope

@@ -67,12 +67,16 @@ inline constexpr size_t kMaxFamilyLabels = 9;
 // Where a process runs: on every family of a process, last; absent outside of containers.
 inline constexpr std::array<std::string_view, 2> kContainerLabels = {"container_id", "pod_uid"};
 
+// What processes of equal labels, and all that have no room, are together.
+enum class Combine { kSum, kLargest, kLeast };
+
 struct FamilySpec {
   Family id;
   std::string_view name;
   prometheus::MetricType type;
   std::array<std::string_view, kMaxFamilyLabels> labels;  // in order; "" ends them
   std::string_view help;
+  Combine combine = Combine::kSum;
 
   [[nodiscard]] constexpr size_t label_count() const {
     return static_cast<size_t>(std::find(labels.begin(), labels.end(), std::string_view()) -
@@ -109,7 +113,7 @@ inline constexpr std::array<FamilySpec, static_cast<size_t>(Family::kCount)> kFa
      "Page faults of the resizing thread during resizes, from its task's counters."},
     {Family::kMapLargest, "mapscope_map_largest_bytes", kGauge,
      {"process", "runtime", "map_type", "container_id", "pod_uid"},
-     "Bytes of the largest map of a process that runs, after its last growth that was seen: of its table, or of all tables of one that grows table by table."},
+     "Bytes of the largest map of a process that runs, after its last growth that was seen: of its table, or of all tables of one that grows table by table.", Combine::kLargest},
     {Family::kBlockedThreads, "mapscope_blocked_threads_total", kCounter,
      {"process", "runtime", "map_type", "container_id", "pod_uid"},
      "Threads that waited for a lock held by a resizing thread, from futex waits that overlap the resize."},
@@ -157,7 +161,7 @@ inline constexpr std::array<FamilySpec, static_cast<size_t>(Family::kCount)> kFa
      "Processes that are being watched, always 1; from /proc and the ELF file."},
     {Family::kMemoryHeadroom, "mapscope_target_memory_headroom_bytes", kGauge,
      {"process", "runtime", "container_id", "pod_uid"},
-     "Bytes that the control group of a process may still take before its memory limit, not counting cache that can be dropped as taken; the least of processes of equal labels; absent without a limit."},
+     "Bytes that the control group of a process may still take before its memory limit, not counting cache that can be dropped as taken; the least of processes of equal labels; absent without a limit.", Combine::kLeast},
     {Family::kBuildInfo, "mapscope_build_info", kGauge,
      {"version", "compiler"},
      "The running agent, always 1; fixed at build time."},

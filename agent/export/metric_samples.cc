@@ -32,6 +32,18 @@ std::vector<prometheus::ClientMetric::Label> label_set(const FamilySpec& spec,
   return labels;
 }
 
+double combined(Combine combine, double a, double b) {
+  switch (combine) {
+    case Combine::kLargest:
+      return std::max(a, b);
+    case Combine::kLeast:
+      return std::min(a, b);
+    case Combine::kSum:
+      break;
+  }
+  return a + b;
+}
+
 }  // namespace
 
 void Samples::add(std::initializer_list<std::string_view> labels, double value) {
@@ -56,7 +68,8 @@ void Samples::add_clean(std::vector<std::string> labels, double value) {
     for (size_t i = 0; i < labels.size(); ++i)
       labels[i] = is_of_container(spec_.labels[i]) ? std::string_view() : kOverflowLabel;
   }
-  values_[std::move(labels)] += value;
+  const auto [known, is_first] = values_.try_emplace(std::move(labels), value);
+  if (!is_first) known->second = combined(spec_.combine, known->second, value);
 }
 
 void Samples::finish(std::vector<prometheus::MetricFamily>& families) const {

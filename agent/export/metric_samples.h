@@ -21,8 +21,8 @@ namespace mapscope {
 
 inline double seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
-// A counter or gauge. Values of equal labels are added up; from the `max`-th label tuple on they
-// go to one whose labels are "other", those of a container absent.
+// A counter or gauge. Values of equal labels are combined as the family says; from the `max`-th
+// label tuple on they go to one whose labels are "other", those of a container absent.
 class Samples {
  public:
   explicit Samples(Family family, size_t max = std::numeric_limits<size_t>::max())

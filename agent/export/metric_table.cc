@@ -99,23 +99,16 @@ void append_targets(const std::vector<Target>& targets, size_t max_series, Famil
   unsupported.finish(families);
 }
 
-// Processes of equal labels: the largest of theirs.
-void append_largest(const std::map<LargestMaps::Key, uint64_t>& largest,
+void append_largest(const std::map<uint32_t, LargestMaps::Types>& largest,
                     const std::vector<Target>& targets, size_t max_series, Families& families) {
-  std::map<uint32_t, const Target*> by_id;
-  for (const Target& target : targets) by_id.emplace(target.id, &target);
-  std::map<std::array<std::string_view, 5>, uint64_t> by_labels;
-  for (const auto& [key, bytes] : largest) {
-    const auto found = by_id.find(key.target);
-    if (found == by_id.end()) continue;
-    const Target& target = *found->second;
-    uint64_t& most =
-        by_labels[{target.comm, key.runtime, key.map_type, target.container_id, target.pod_uid}];
-    most = std::max(most, bytes);
-  }
   Samples samples(Family::kMapLargest, max_series);
-  for (const auto& [labels, bytes] : by_labels)
-    samples.add({labels[0], labels[1], labels[2], labels[3], labels[4]}, bytes);
+  for (const Target& target : targets) {
+    const auto found = largest.find(target.id);
+    if (found == largest.end()) continue;
+    for (const auto& [type, bytes] : found->second)
+      samples.add({target.comm, type.first, type.second, target.container_id, target.pod_uid},
+                  bytes);
+  }
   samples.finish(families);
 }
 
@@ -187,9 +180,7 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
 }  // namespace
 
 MetricTable::MetricTable(MetricOptions options)
-    : options_(options),
-      maps_(options.max_series, options.max_types),
-      largest_(options.max_series) {
+    : options_(options), maps_(options.max_series, options.max_types), largest_(options.max_types) {
   for (const Family family : kCounted) counters_.emplace(family, options.max_series);
 }
 
@@ -274,7 +265,7 @@ std::vector<prometheus::MetricFamily> MetricTable::Collect() const {
   MapEntries maps;
   std::vector<std::pair<Family, std::vector<SeriesTable<uint64_t>::Entry>>> counters;
   std::vector<Target> targets;
-  std::map<LargestMaps::Key, uint64_t> largest;
+  std::map<uint32_t, LargestMaps::Types> largest;
   {
     const std::lock_guard lock(mutex_);
     expire();

@@ -106,6 +106,34 @@ TEST(MetricTable, LargestMapIsOfProcessesThatRun) {
   EXPECT_EQ(series_count(table, Family::kMapLargest), 0U);
 }
 
+TEST(MetricTable, GaugesOfExtremesAreNotAddedUp) {
+  MetricTable table(MetricOptions{.max_series = 2, .max_types = 3});
+  Sample sample;
+  std::vector<Target> targets;
+  for (uint32_t id = 1; id <= 20; ++id) {
+    sample.target.id = id;
+    sample.target.comm = id <= 15 ? "store" : "other" + std::to_string(id);
+    targets.push_back(sample.target);
+    sample.resize.new_bytes = id;
+    table.add(sample.resize);
+  }
+  table.set_targets(targets);
+  table.set_self_stats([] {
+    SelfStats stats;
+    stats.headrooms = {{"a", "r", "", 7},
+                       {"a", "r", "", 5},
+                       {"b", "r", "", 9},
+                       {"c", "r", "", 4},
+                       {"d", "r", "", 3}};
+    return stats;
+  });
+  EXPECT_EQ(gauge(table, Family::kMemoryHeadroom, {{"process", "a"}}), 5);
+  EXPECT_EQ(gauge(table, Family::kMemoryHeadroom, {{"process", "other"}}), 3);
+  EXPECT_EQ(gauge(table, Family::kMapLargest, {{"process", "store"}}), 15);
+  EXPECT_EQ(gauge(table, Family::kMapLargest, {{"process", "other"}}), 20);
+  EXPECT_EQ(series_count(table, Family::kMapLargest), 3U);
+}
+
 TEST(MetricTable, UnknownValuesHaveNoSeries) {
   MetricTable table;
   Sample sample;
