@@ -20,9 +20,10 @@ namespace mapscope::test {
 namespace {
 
 constexpr uint64_t kLongNs = 5'000'000;
-// An emulated CPU stands still while the other one is emulated.
-double time_share() { return in_slow_machine() ? 0.3 : 0.1; }
-constexpr double kAgreeingShare = 0.9;
+// A CPU of a virtual machine stands still while the host runs something else: between the two
+// views of a wait, too.
+double time_share() { return in_slow_machine() ? 0.5 : 0.1; }
+double agreeing_share() { return in_slow_machine() ? 0.7 : 0.9; }
 
 struct Waits {
   size_t growths = 0;
@@ -68,7 +69,7 @@ void expect_waits_agree(const std::vector<std::string>& arguments, size_t least_
   EXPECT_GE(waits.growths, least_growths);
   EXPECT_GT(waits.true_threads, 0U);
   EXPECT_GE(static_cast<double>(waits.agreeing),
-            kAgreeingShare * static_cast<double>(waits.growths));
+            agreeing_share() * static_cast<double>(waits.growths));
   EXPECT_NEAR(static_cast<double>(waits.seen_ns), static_cast<double>(waits.true_ns),
               time_share() * static_cast<double>(waits.true_ns));
 }

@@ -14,8 +14,7 @@
 namespace mapscope::test {
 namespace {
 
-// Of the medians. In an emulated machine a probe alone takes tens of times longer.
-uint64_t clock_bound_ns() { return in_slow_machine() ? 5'000'000 : 20'000; }
+constexpr uint64_t kMedianBoundNs = 20'000;
 
 struct Load {
   const char* name;
@@ -55,8 +54,13 @@ TEST_P(GrowthsOfOneThread, EqualTheTruth) {
   RecordProperty("growths", static_cast<int>(seen.size()));
   RecordProperty("median_begin_error_ns", static_cast<int>(error.begin_ns));
   RecordProperty("median_wall_error_ns", static_cast<int>(error.wall_ns));
-  EXPECT_LE(error.begin_ns, clock_bound_ns());
-  EXPECT_LE(error.wall_ns, clock_bound_ns());
+  EXPECT_EQ(outside(truth.growths, seen), "");
+  // A CPU of a virtual machine may stand still between two readings of a clock, for as long as it
+  // likes.
+  if (!in_slow_machine()) {
+    EXPECT_LE(error.begin_ns, kMedianBoundNs);
+    EXPECT_LE(error.wall_ns, kMedianBoundNs);
+  }
   EXPECT_TRUE(agent.lost_resizes().empty());
 }
 

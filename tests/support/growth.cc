@@ -34,13 +34,6 @@ Growth growth_of(const nlohmann::json& object, const nlohmann::json& map) {
 
 uint64_t distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
 
-uint64_t median(std::vector<uint64_t> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 bool Growth::same_fact(const Growth& other) const {
@@ -94,6 +87,31 @@ std::string difference(const std::vector<Growth>& truth, const std::vector<Growt
     text << truth.size() << " growths were, " << seen.size() << " were seen";
   }
   return text.str();
+}
+
+std::string outside(const std::vector<Growth>& truth, const std::vector<Growth>& seen) {
+  // The clock that BPF reads is not corrected at the very instant at which the target's is.
+  constexpr uint64_t kCorrectionNs = 10'000;
+  for (size_t i = 0; i < truth.size(); ++i) {
+    const uint64_t true_end_ns = truth[i].begin_ns + truth[i].wall_ns.value();
+    const uint64_t seen_end_ns = seen[i].begin_ns + seen[i].wall_ns.value();
+    if (seen[i].begin_ns + kCorrectionNs >= truth[i].begin_ns &&
+        seen_end_ns <= true_end_ns + kCorrectionNs) {
+      continue;
+    }
+    std::ostringstream text;
+    text << "growth " << i << " went from " << truth[i].begin_ns << " to " << true_end_ns
+         << ", and was seen from " << seen[i].begin_ns << " to " << seen_end_ns;
+    return text.str();
+  }
+  return "";
+}
+
+uint64_t median(std::vector<uint64_t> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 ClockError median_error(const std::vector<Growth>& truth, const std::vector<Growth>& seen) {

@@ -45,6 +45,14 @@ Truth read_truth(const std::string& path);
 // "" when both have the same growths in the same order, else the first difference, in words.
 std::string difference(const std::vector<Growth>& truth, const std::vector<Growth>& seen);
 
+// "" when every growth was seen to begin and to end between the target's own two readings of the
+// clock, however far apart these are, else the first that was not, in words.
+// REQUIRES: difference() is "".
+std::string outside(const std::vector<Growth>& truth, const std::vector<Growth>& seen);
+
+// 0 when there are none.
+uint64_t median(std::vector<uint64_t> values);
+
 // Medians over all growths of how far apart two clocks are. REQUIRES: difference() is "".
 struct ClockError {
   uint64_t begin_ns = 0;
