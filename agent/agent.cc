@@ -11,12 +11,14 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "agent/attach/perf_links.h"
 #include "agent/attach/programs.h"
 #include "agent/base/unique_fd.h"
 #include "agent/collect/collector.h"
 #include "agent/collect/drop_reason.h"
+#include "agent/discover/cri/container_names.h"
 #include "agent/discover/process.h"
 #include "agent/discovery.h"
 #include "agent/export/text.h"
@@ -85,6 +87,7 @@ class Agent {
     child_ = std::move(startup.child);
     manager_ = std::move(startup.manager);
     mappings_ = std::move(startup.mappings);
+    names_ = std::move(startup.names);
     auto collector = Collector::start(programs_.ring_fd());
     if (!collector) return std::move(collector).error();
     collector_ = std::move(*collector);
@@ -92,6 +95,8 @@ class Agent {
     if (auto served = serve(std::move(startup.web)); !served) return served;
     if (auto watched = watch_all(); !watched) return watched;
     pipeline_.refresh_targets();
+    if (names_) names_->start();
+    want_names();
     ready_ = true;
     // With port 0 this is the only way to learn the address. Not before it is sure that there is
     // something to show.
@@ -184,6 +189,7 @@ class Agent {
       looked_ns = monotonic_now_ns();
       if (!discovery_) forget_vanished();
       expire(looked_ns);
+      want_names();
       loss_log_.look(lost());
     }
     return Done{};
@@ -210,6 +216,16 @@ class Agent {
       symbolizer_.forget_stacks(gone);
     }
     watcher_.tick(now_ns);
+  }
+
+  void want_names() {
+    if (!names_) return;
+    std::set<std::string> wanted;
+    for (const auto& [id, target] : targets_.all()) {
+      if (target->state == TargetState::kAttached && !target->container_id.empty())
+        wanted.insert(target->container_id);
+    }
+    names_->set_wanted(wanted);
   }
 
   void drain() {
@@ -269,6 +285,10 @@ class Agent {
     stats.lost.push_back({"record_malformed", accepted[0]});
     stats.ring_fill_ratio = collector_->ring_fill_ratio();
     if (web_settings_ != nullptr) stats.web_config_ok = web_settings_->reload_error().empty();
+    if (names_) {
+      stats.container_names = names_->all();
+      stats.cri_errors = names_->errors();
+    }
     watcher_.add_stats(stats);
     pipeline_.add_stats(stats);
     add_headrooms(pipeline_.metrics().targets(), stats);
@@ -285,6 +305,7 @@ class Agent {
   std::unique_ptr<Collector> collector_;
   Watcher watcher_;
   Pipeline pipeline_;
+  std::unique_ptr<ContainerNames> names_;  // nullptr when nobody is asked
   std::optional<MappingEvents> mappings_;  // until discovery_ has them
   std::optional<Discovery> discovery_;
   std::optional<Child> child_;
@@ -315,7 +336,10 @@ Status watch_targets(const WatchOptions& options) {
   auto costs = calibrate(programs->method());
   if (!costs) return std::move(costs).error();
   if (programs->method() == AttachMethod::kPerf) learn_perf_links(*programs);
-  if (options.sandbox) confine({programs->method(), startup->child ? startup->child->pid() : 0});
+  if (options.sandbox) {
+    confine({programs->method(), startup->child ? startup->child->pid() : 0,
+             startup->names != nullptr});
+  }
   const auto agent = std::make_unique<Agent>(options, *kernel, *costs, std::move(*programs),
                                              std::move(*symbolizer), std::move(*signals));
   return agent->run(std::move(*startup));

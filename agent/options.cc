@@ -169,6 +169,10 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
       "On standard output, for each resize: a row (text, default), one JSON object a line (json), "
       "none");
   add_web_options(app, watch);
+  app.add_option("--cri.socket", watch.cri_socket,
+                 "Ask this container runtime (CRI: containerd, CRI-O) what containers are called, "
+                 "for mapscope_container_info; without it nobody is asked")
+      ->type_name("PATH");
   app.add_option("--log.level", watch.log_level, "debug, info, warn or error")
       ->type_name("LEVEL")
       ->capture_default_str();

@@ -33,6 +33,7 @@ struct WatchOptions {
   EventFormat events = EventFormat::kText;
   bool web_enabled = true;
   WebOptions web;
+  std::string cri_socket;  // "": nobody is asked what containers are called
   std::string log_level = "warn";
   LogFormat log_format = LogFormat::kText;
   Limits limits;

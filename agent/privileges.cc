@@ -77,7 +77,7 @@ void confine(const Confinement& confinement) {
   drop_capabilities(kept);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     log_warn("no_new_privs could not be set: {}", std::strerror(errno));
-  if (auto filtered = load_seccomp_filter(confinement.child); !filtered)
+  if (auto filtered = load_seccomp_filter(confinement.child, confinement.asks_runtime); !filtered)
     log_warn("{}", filtered.error().text);
 }
 

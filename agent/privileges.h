@@ -37,12 +37,13 @@ bool attaching_needs_admin(AttachMethod method);
 
 struct Confinement {
   AttachMethod method = AttachMethod::kMulti;
-  pid_t child = 0;  // the command that the agent started and will end; 0: none
+  pid_t child = 0;            // the command that the agent started and will end; 0: none
+  bool asks_runtime = false;  // connects to a Unix socket, again and again
 };
 
 // From here on this process and all its later threads can do only what a running agent does: the
 // other capabilities are gone from every set, no program can be executed, nothing written to the
-// file system by open(2), no new socket, and each system call that is not on
+// file system by open(2), no new socket (or Unix ones only), and each system call that is not on
 // the list fails with EPERM. Processes that were started before are not affected. Where the kernel
 // refuses a part of it, that is logged and the rest is done.
 // REQUIRES: this process has one thread.

@@ -220,9 +220,13 @@ void add_rules(Filter& filter, pid_t child) {
 
 }  // namespace
 
-Status load_seccomp_filter(pid_t child) {
+Status load_seccomp_filter(pid_t child, bool may_connect) {
   Filter filter;
   add_rules(filter, child);
+  if (may_connect) {
+    filter.allow(SCMP_SYS(socket), 0, AF_UNIX, UINT32_MAX);
+    filter.allow(SCMP_SYS(connect));
+  }
   filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   filter.set(SCMP_FLTATR_CTL_TSYNC, 1);
   filter.set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree: calls are looked up by the thousand

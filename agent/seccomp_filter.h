@@ -10,7 +10,8 @@ namespace mapscope {
 
 // For all threads of this process and those to come, for good. What is not on the list fails with
 // EPERM. `child`: the one process that may be sent signals; 0: none.
+// `may_connect`: makes Unix sockets and connects; where to, a filter cannot see.
 // Errors: kSystem, kUnsupported when the kernel has no seccomp filters; then none is in force.
-Status load_seccomp_filter(pid_t child);
+Status load_seccomp_filter(pid_t child, bool may_connect);
 
 }  // namespace mapscope

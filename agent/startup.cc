@@ -38,6 +38,11 @@ Result<Startup> Startup::begin(const WatchOptions& options) {
     if (!web) return std::move(web).error();
     out.web = std::move(*web);
   }
+  if (!options.cri_socket.empty()) {
+    auto names = ContainerNames::open(options.cri_socket);
+    if (!names) return std::move(names).error();
+    out.names = std::move(*names);
+  }
   if (!options.command.empty()) {
     auto child = Child::start(options.command);
     if (!child) return std::move(child).error();

@@ -157,6 +157,12 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
   append_insert_times(stats.insert_times, max_series, families);
   append_processes(Family::kTargetOverhead, stats.overheads, max_series, families);
   append_processes(Family::kBudgetReached, stats.reliefs, max_series, families);
+  Samples names(Family::kContainerInfo, max_series);
+  for (const ContainerName& name : stats.container_names) {
+    names.add({name.container_id, name.pod_uid, name.pod_namespace, name.pod, name.container},
+              uint64_t{1});
+  }
+  names.finish(families);
   Samples costs(Family::kProbeCost);
   for (const auto& [site, seconds] : stats.probe_costs) costs.add({site}, seconds);
   costs.finish(families);
@@ -171,6 +177,9 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
   }
   if (stats.web_config_ok) {
     append_single(Family::kWebConfigOk, *stats.web_config_ok ? 1 : 0, families);
+  }
+  if (stats.cri_errors) {
+    append_single(Family::kCriErrors, static_cast<double>(*stats.cri_errors), families);
   }
   if (stats.ring_fill_ratio) {
     append_single(Family::kRingFillRatio, *stats.ring_fill_ratio, families);

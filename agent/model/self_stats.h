@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/discover/cri/container_runtime.h"
+
 namespace mapscope {
 
 struct SelfStats {
@@ -57,6 +59,8 @@ struct SelfStats {
   std::optional<double> ring_fill_ratio;  // now, fullest ring, 0 to 1; absent before attaching
   std::optional<uint64_t> probe_hits;     // absent when no BPF program counts them
   std::optional<bool> web_config_ok;      // now: the file is in force as it is; absent without one
+  std::optional<uint64_t> cri_errors;     // unanswered; absent when no runtime is asked
+  std::vector<ContainerName> container_names;  // known, of containers with targets
   uint64_t stacks_skipped = 0;   // by the rate limit; their resizes are complete but for the stack
   uint64_t expired_resizes = 0;  // begun, and their process was gone before the end
 };

@@ -345,6 +345,8 @@ TEST(MetricTable, EveryFamilyKeepsToTheList) {
     stats.probe_hits = 1;
     stats.ring_fill_ratio = 0;
     stats.web_config_ok = true;
+    stats.cri_errors = 1;
+    stats.container_names = {{"c", "p", "shop", "cart", "store"}};
     return stats;
   });
   const auto families = table.Collect();

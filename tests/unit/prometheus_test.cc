@@ -69,6 +69,8 @@ SelfStats full_stats() {
   stats.probe_hits = 12;
   stats.ring_fill_ratio = 0.5;
   stats.web_config_ok = true;
+  stats.cri_errors = 0;
+  stats.container_names = {{"c", "p", "sh\"op", "ca\nrt", "st\\ore"}};
   return stats;
 }
 
