@@ -15,6 +15,9 @@
 namespace mapscope::test {
 namespace {
 
+// Holds what the agent does not get to for a second, on a machine that does something else.
+constexpr const char* kWideRingKib = "65536";
+
 std::vector<std::string> watching(const LiveTarget& target, const LiveTarget& idle,
                                   std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), {"--pid", target.pid_text(), "--pid", idle.pid_text()});
@@ -33,7 +36,7 @@ uint64_t lost_by(const LiveAgent& agent, const std::string& reason) {
 TEST(Loss, NothingIsLostAtHundredThousandResizesPerSecond) {
   LiveTarget target({"--workload", "tiny", "--rate", "100000", "--seconds", "3"});
   LiveTarget idle({"--inserts", "1"});
-  LiveAgent agent(watching(target, idle, {"--events", "none"}));
+  LiveAgent agent(watching(target, idle, {"--events", "none", "--ring-kib", kWideRingKib}));
   ASSERT_EQ(target.run(), 0);
   ASSERT_TRUE(await_only_idle(agent));
 
@@ -55,7 +58,7 @@ TEST(Loss, NothingIsLostAtHundredThousandResizesPerSecond) {
 
 TEST(Loss, TinyMapsOfManyThreadsEqualTheTruth) {
   LiveTarget target({"--workload", "tiny", "--inserts", load_size(200'000), "--threads", "4"});
-  LiveAgent agent(target);
+  LiveAgent agent(target, {"--ring-kib", kWideRingKib});
   ASSERT_EQ(target.run(), 0);
   ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
   const Truth truth = target.truth();
