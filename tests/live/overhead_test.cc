@@ -53,7 +53,11 @@ TEST(OverheadBudget, WithoutOneEverythingStaysOn) {
   ASSERT_TRUE(
       poll_until([&] { return agent.metric("mapscope_targets", {"state=\"attached\""}) == 1; }));
   EXPECT_EQ(agent.metric("mapscope_overhead_budget_reached_total"), 0U);
-  EXPECT_EQ(agent.metric("mapscope_resizes_total"), target.truth().growths.size());
+  // At full speed some may be lost on a busy machine; one that no probe saw is not even lost.
+  EXPECT_EQ(agent.metric("mapscope_resizes_total") +
+                agent.metric("mapscope_records_lost_total", {"reason=\"ring_full_resize\""}) +
+                agent.metric("mapscope_records_lost_total", {"reason=\"queue_full_resize\""}),
+            target.truth().growths.size());
 }
 
 TEST(ModeSeconds, BackToResizesWhenTheyAreOver) {
