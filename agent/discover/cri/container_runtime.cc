@@ -5,17 +5,12 @@
 #include <memory>
 #include <utility>
 
+#include "agent/discover/cri/encode.h"
 #include "agent/discover/cri/messages.pb-c.h"
 #include "agent/discover/cri/unary_call.h"
 
 namespace mapscope {
 namespace {
-
-std::string encode(const ProtobufCMessage& message) {
-  std::string out(protobuf_c_message_get_packed_size(&message), '\0');
-  protobuf_c_message_pack(&message, reinterpret_cast<uint8_t*>(out.data()));
-  return out;
-}
 
 struct MessageDeleter {
   void operator()(ProtobufCMessage* message) const {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/discover/cri/encode.h"
 #include "agent/discover/cri/unary_call.h"
 #include "tests/containers/cri/pod.pb-c.h"
 
@@ -21,12 +22,6 @@ namespace {
 constexpr std::chrono::seconds kPatience{60};
 const std::string kRuntime = "/runtime.v1.RuntimeService/";
 const std::string kImages = "/runtime.v1.ImageService/";
-
-std::string encode(const ProtobufCMessage& message) {
-  std::string out(protobuf_c_message_get_packed_size(&message), '\0');
-  protobuf_c_message_pack(&message, reinterpret_cast<uint8_t*>(out.data()));
-  return out;
-}
 
 // The id in the answer, if there is one.
 std::string ask(const std::string& socket, const std::string& method,
@@ -85,7 +80,7 @@ class Pod {
 
  private:
   std::string cgroup_;
-  CriPod__PodSandboxMetadata metadata_ = CRI_POD__POD_SANDBOX_METADATA__INIT;
+  Mapscope__Cri__PodSandboxMetadata metadata_ = MAPSCOPE__CRI__POD_SANDBOX_METADATA__INIT;
   CriPod__NamespaceOption namespaces_ = CRI_POD__NAMESPACE_OPTION__INIT;
   CriPod__LinuxSandboxSecurityContext security_ = CRI_POD__LINUX_SANDBOX_SECURITY_CONTEXT__INIT;
   CriPod__LinuxPodSandboxConfig linux_ = CRI_POD__LINUX_POD_SANDBOX_CONFIG__INIT;
@@ -99,7 +94,7 @@ void start(const std::string& socket, std::span<char*> words) {
   std::printf("%s\n", sandbox_id.c_str());
   std::fflush(stdout);
 
-  CriPod__ContainerMetadata metadata = CRI_POD__CONTAINER_METADATA__INIT;
+  Mapscope__Cri__ContainerMetadata metadata = MAPSCOPE__CRI__CONTAINER_METADATA__INIT;
   metadata.name = words[3];
   CriPod__ImageSpec image = CRI_POD__IMAGE_SPEC__INIT;
   image.image = words[4];
