@@ -42,7 +42,15 @@ Result<Answer<Message>> ask(const UnaryCall& question, const ProtobufCMessageDes
   return Answer<Message>(message);
 }
 
-std::string method(const char* name) { return std::string("/runtime.v1.RuntimeService/") + name; }
+UnaryCall question(const std::string& socket, int stop_fd, const char* method,
+                   std::string message) {
+  UnaryCall out;
+  out.socket = socket;
+  out.method = std::string("/runtime.v1.RuntimeService/") + method;
+  out.message = std::move(message);
+  out.stop_fd = stop_fd;
+  return out;
+}
 
 // The library's strings are never null; an id is all that can be filtered by.
 std::string list_request(const std::string& id) {
@@ -58,11 +66,9 @@ std::string list_request(const std::string& id) {
 
 Result<std::string> ContainerRuntime::version() const {
   const Mapscope__Cri__VersionRequest request = MAPSCOPE__CRI__VERSION_REQUEST__INIT;
-  auto answer = ask<Mapscope__Cri__VersionResponse>({.socket = socket_,
-                                                     .method = method("Version"),
-                                                     .message = encode(request.base),
-                                                     .stop_fd = stop_fd_},
-                                                    mapscope__cri__version_response__descriptor);
+  auto answer = ask<Mapscope__Cri__VersionResponse>(
+      question(socket_, stop_fd_, "Version", encode(request.base)),
+      mapscope__cri__version_response__descriptor);
   if (!answer) return std::move(answer).error();
   std::string text = std::string((*answer)->runtime_name) + " " + (*answer)->runtime_version;
   std::ranges::replace_if(
@@ -74,10 +80,7 @@ Result<std::optional<ContainerName>> ContainerRuntime::find(const std::string& c
   ContainerName name;
   name.container_id = container_id;
   auto containers = ask<Mapscope__Cri__ListContainersResponse>(
-      {.socket = socket_,
-       .method = method("ListContainers"),
-       .message = list_request(container_id),
-       .stop_fd = stop_fd_},
+      question(socket_, stop_fd_, "ListContainers", list_request(container_id)),
       mapscope__cri__list_containers_response__descriptor);
   if (!containers) return std::move(containers).error();
   // What holds a pod's namespaces is a container, too, and in no list of them.
@@ -89,10 +92,7 @@ Result<std::optional<ContainerName>> ContainerRuntime::find(const std::string& c
     if (container.metadata != nullptr) name.container = container.metadata->name;
   }
   auto sandboxes = ask<Mapscope__Cri__ListPodSandboxResponse>(
-      {.socket = socket_,
-       .method = method("ListPodSandbox"),
-       .message = list_request(sandbox),
-       .stop_fd = stop_fd_},
+      question(socket_, stop_fd_, "ListPodSandbox", list_request(sandbox)),
       mapscope__cri__list_pod_sandbox_response__descriptor);
   if (!sandboxes) return std::move(sandboxes).error();
   for (size_t i = 0; i < (*sandboxes)->n_items; ++i) {
