@@ -69,8 +69,7 @@ std::string costs_text(const ProbeCosts& costs) {
   const auto line = [&](std::string_view instruction, double ns, std::string_view used) {
     text += fmt::format("  {:<15} {:>8}  {}\n", instruction, human_duration(whole_ns(ns)), used);
   };
-  line("5-byte nop", costs.nop5_ns, "instrumented maps, from kernel 6.18 on");
-  line("nop", costs.nop_ns, "instrumented maps on older kernels");
+  line("nop", costs.nop_ns, "instrumented maps");
   line("push", costs.push_ns, "most compiled functions");
   line("any other", costs.single_stepped_ns, "the kernel single-steps it; avoided where possible");
   return text;
@@ -140,8 +139,7 @@ std::string diagnosis_json(const Diagnosis& diagnosis) {
   }
   out["privileges"] = privileges_json(diagnosis.privileges);
   if (const auto& costs = diagnosis.costs) {
-    out["probe_cost_ns"] = {{"nop5", whole_ns(costs->nop5_ns)},
-                            {"nop", whole_ns(costs->nop_ns)},
+    out["probe_cost_ns"] = {{"nop", whole_ns(costs->nop_ns)},
                             {"push", whole_ns(costs->push_ns)},
                             {"single_stepped", whole_ns(costs->single_stepped_ns)}};
   }

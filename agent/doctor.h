@@ -12,7 +12,7 @@
 //    "privileges":{"modes":[{"mode":"every
 //    process","needed":["BPF",…],"missing":["SYS_PTRACE"]},…],
 //      "perf_needs_sys_admin":true,"grants":{"file":"setcap …","systemd":"…","kubernetes":"…"}},
-//    "probe_cost_ns":{"nop5":570,"nop":690,"push":810,"single_stepped":10400}}
+//    "probe_cost_ns":{"nop":690,"push":810,"single_stepped":10400}}
 #pragma once
 
 #include <optional>

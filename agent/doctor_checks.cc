@@ -84,8 +84,6 @@ Check check_kernel(const std::string& release) {
     return warn("kernel", release + " is older than what is tested (6.1)",
                 "run a kernel of 6.1 or newer");
   }
-  if (kernel->has_optimised_nop5())
-    return ok("kernel", release + ": probes on 5-byte nops become calls");
   return ok("kernel", release);
 }
 

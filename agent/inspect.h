@@ -12,7 +12,7 @@
 //    "rooms":[{"runtime":"ROOM","version":"…","partial":false,
 //      "probes":[{"kind":"begin","symbol":"mapscope_map_grow","site":"entry",
 //        "function":"mapscope_map_grow","offset":1,"vaddr":"0x1181","file_offset":"0x1181",
-//        "instruction":"nop dword ptr [rax + rax]","class":"call_nop5","why":"a resize begins",
+//        "instruction":"nop","class":"emulated","why":"a resize begins",
 //        "why_here":"5-byte nop at entry"}],
 //      "missing":[{"kind":"fatal","symbol":"mapscope_map_fatal","site":"entry","reason":"…"}],
 //      "unseen":[{"kind":"begin","symbol":"runtime.hashGrow","site":"entry",

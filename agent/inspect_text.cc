@@ -15,8 +15,6 @@ constexpr size_t kColumns = 100;
 // Measured on a virtual machine with Linux 6.18; `agent doctor` measures here.
 std::string_view price(SiteClass site_class) {
   switch (site_class) {
-    case SiteClass::kCallNop5:
-      return "call, about 0.5 µs";
     case SiteClass::kEmulated:
       return "emulated, about 0.8 µs";
     case SiteClass::kSingleStepped:

@@ -7,8 +7,7 @@ namespace mapscope {
 
 double overhead_ns(const ProbeUse& use, const ProbeCosts& costs) {
   auto cost = static_cast<double>(use.program_ns);
-  for (const SiteClass site :
-       {SiteClass::kCallNop5, SiteClass::kEmulated, SiteClass::kSingleStepped})
+  for (const SiteClass site : {SiteClass::kEmulated, SiteClass::kSingleStepped})
     cost += static_cast<double>(use.hits[static_cast<size_t>(site)]) * costs.of(site);
   return cost;
 }

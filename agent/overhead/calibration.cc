@@ -11,10 +11,9 @@
 
 #include "agent/overhead/self_probe.h"
 
-// Four functions that differ only in the instruction under the probe. Their own page, so that no
+// Three functions that differ only in the instruction under the probe. Their own page, so that no
 // other code lies behind a breakpoint.
 extern "C" {
-void mapscope_calibrate_nop5();
 void mapscope_calibrate_nop();
 void mapscope_calibrate_push();
 void mapscope_calibrate_step();
@@ -26,24 +25,22 @@ void mapscope_calibrate_step();
   ".cfi_startproc\n" body "ret\n.cfi_endproc\n.size " #name ", .-" #name "\n"
 
 __asm__(".pushsection .text.mapscope_calibrate,\"ax\",@progbits\n"  //
-        MAPSCOPE_FUNCTION(mapscope_calibrate_nop5, ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n")
-            MAPSCOPE_FUNCTION(mapscope_calibrate_nop, "nop\n")
-                MAPSCOPE_FUNCTION(mapscope_calibrate_push,
-                                  "push %rax\n.cfi_adjust_cfa_offset 8\n"
-                                  "pop %rax\n.cfi_adjust_cfa_offset -8\n")
-                    MAPSCOPE_FUNCTION(mapscope_calibrate_step, "endbr64\n") ".popsection\n");
+        MAPSCOPE_FUNCTION(mapscope_calibrate_nop, "nop\n")
+            MAPSCOPE_FUNCTION(mapscope_calibrate_push,
+                              "push %rax\n.cfi_adjust_cfa_offset 8\n"
+                              "pop %rax\n.cfi_adjust_cfa_offset -8\n")
+                MAPSCOPE_FUNCTION(mapscope_calibrate_step, "endbr64\n") ".popsection\n");
 
 namespace mapscope {
 namespace {
 
-constexpr std::array<ProbedFunction, 4> kFunctions = {
-    mapscope_calibrate_nop5,
+constexpr std::array<ProbedFunction, 3> kFunctions = {
     mapscope_calibrate_nop,
     mapscope_calibrate_push,
     mapscope_calibrate_step,
 };
 // Calls in one round. Single-stepping costs up to 0.1 ms in virtual machines.
-constexpr std::array<int, kFunctions.size()> kCalls = {100, 100, 100, 20};
+constexpr std::array<int, kFunctions.size()> kCalls = {100, 100, 20};
 // The median is steady even when other work takes the CPU in some rounds; one more warms up.
 constexpr int kRounds = 11;
 
@@ -75,8 +72,6 @@ Times measure() {
 
 double ProbeCosts::of(SiteClass site_class) const {
   switch (site_class) {
-    case SiteClass::kCallNop5:
-      return nop5_ns;
     case SiteClass::kEmulated:
       return (nop_ns + push_ns) / 2;
     case SiteClass::kSingleStepped:
@@ -97,7 +92,7 @@ Result<ProbeCosts> calibrate(AttachMethod method) {
                                          " times in " + std::to_string(calls) + " calls"};
   }
   const auto cost = [&](size_t i) { return std::max(0.0, probed[i] - plain[i]); };
-  return ProbeCosts{cost(0), cost(1), cost(2), cost(3)};
+  return ProbeCosts{cost(0), cost(1), cost(2)};
 }
 
 }  // namespace mapscope

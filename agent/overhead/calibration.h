@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/overhead/calibration.h – what one hit of a probe costs on this machine.
 //
-// Measured on four tiny functions of this very process, probed with a BPF program that only counts.
-// What the agent's programs do on top is not in it. Takes under 200 ms with uprobe_multi.
+// Measured on three tiny functions of this very process, probed with a BPF program that only
+// counts. What the agent's programs do on top is not in it. Takes under 200 ms with uprobe_multi.
 #pragma once
 
 #include "agent/attach/programs.h"
@@ -13,7 +13,6 @@ namespace mapscope {
 
 // Nanoseconds a hit adds to the probed thread, by the instruction under the probe.
 struct ProbeCosts {
-  double nop5_ns = 0;  // a call on kernels that turn it into one, else single-stepped
   double nop_ns = 0;
   double push_ns = 0;
   double single_stepped_ns = 0;  // measured on endbr64

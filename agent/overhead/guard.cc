@@ -85,8 +85,7 @@ void OverheadGuard::add_stats(SelfStats& stats, const std::vector<Metered>& targ
     stats.reliefs.push_back({labels.process, labels.runtime, step, static_cast<double>(count),
                              labels.container_id, labels.pod_uid});
   }
-  stats.probe_costs = {{"nop5", costs_.nop5_ns * kSecondsPerNs},
-                       {"nop", costs_.nop_ns * kSecondsPerNs},
+  stats.probe_costs = {{"nop", costs_.nop_ns * kSecondsPerNs},
                        {"push", costs_.push_ns * kSecondsPerNs},
                        {"single_stepped", costs_.single_stepped_ns * kSecondsPerNs}};
 }

@@ -67,7 +67,7 @@ Result<std::vector<ChosenSite>> choose_calls(const Program& program, const Contr
                                    std::to_string(spec.argument) + " is not to be found");
     }
     const Instruction& in = flow.function().code[*index];
-    const Result<SiteClass> cost = site_class(in, kernel, RedZone::kMaybeUsed);
+    const Result<SiteClass> cost = site_class(in, kernel);
     if (!cost) return unsupported(flow, cost.error().text);
     ChosenSite site{&in, *cost, *index == call ? "the call" : "leads to the call and nowhere else",
                     false};

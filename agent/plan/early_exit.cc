@@ -57,7 +57,7 @@ std::optional<EarlyExit> find_early_exit(const ControlFlow& flow, const ChosenSi
   for (size_t i = *from + 1; i < function.code.size(); ++i) {
     const Instruction& in = function.code[i];
     if (in.flow == Flow::kCall) return std::nullopt;
-    const Result<SiteClass> cost = site_class(in, kernel, RedZone::kMaybeUsed);
+    const Result<SiteClass> cost = site_class(in, kernel);
     if (!cost || *cost == SiteClass::kSingleStepped || comes_back(flow, i)) continue;
     ControlFlow::Set run = run_before(flow, *from, i);
     if (!is_early_exit(flow, run, kept) || has_loop(flow, run)) continue;

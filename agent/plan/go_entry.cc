@@ -136,7 +136,7 @@ Result<ChosenSite> without_check(const Program& program, const FunctionCode& fun
                        "a jump inside it leads back to its entry, which would count twice");
   }
   const Instruction& in = function.code.front();
-  const Result<SiteClass> cost = site_class(in, kernel, RedZone::kMaybeUsed);
+  const Result<SiteClass> cost = site_class(in, kernel);
   if (!cost) return unsupported(function, "its entry cannot be probed: " + cost.error().text);
   return ChosenSite{&in, *cost, "first instruction, no check for stack space before it"};
 }
@@ -156,7 +156,7 @@ Result<ChosenSite> choose_go_entry(const Program& program, const FunctionCode& f
   // The one that starts it again.
   if (jumps_to(function, in.vaddr) != 1)
     return unsupported(function, "a jump leads back to its beginning, which would count twice");
-  const Result<SiteClass> cost = site_class(in, kernel, RedZone::kMaybeUsed);
+  const Result<SiteClass> cost = site_class(in, kernel);
   if (!cost) return unsupported(function, "its entry cannot be probed: " + cost.error().text);
   ChosenSite site{&in, *cost,
                   pushes ? "behind the check for stack space"

@@ -70,7 +70,7 @@ Result<std::vector<ChosenSite>> choose_last_checks(const ControlFlow& flow, std:
   std::vector<ChosenSite> sites;
   for (size_t i = 0; i < last.size(); ++i) {
     if (!last[i]) continue;
-    const Result<SiteClass> cost = site_class(function.code[i], kernel, RedZone::kMaybeUsed);
+    const Result<SiteClass> cost = site_class(function.code[i], kernel);
     if (!cost) return exits;
     sites.push_back({&function.code[i], *cost, "the last check for a concurrent writer", false});
   }

@@ -29,7 +29,7 @@ std::optional<Candidate> candidate_at(const ControlFlow& flow, size_t index,
                                       std::string_view callee, const KernelFacts& kernel) {
   const Instruction& in = flow.function().code[index];
   if (in.flow == Flow::kCall || in.flow == Flow::kReturn) return std::nullopt;
-  const Result<SiteClass> cost = site_class(in, kernel, RedZone::kMaybeUsed);
+  const Result<SiteClass> cost = site_class(in, kernel);
   if (!cost || *cost == SiteClass::kSingleStepped) return std::nullopt;
   ControlFlow::Set start = flow.none();
   start[index] = true;

@@ -181,7 +181,7 @@ Candidate find_site(const ControlFlow& flow, const std::vector<Store>& stores, c
   Candidate best;
   const size_t first = store.index > kMaxBefore ? store.index - kMaxBefore : 0;
   for (size_t i = store.index + 1; i-- > first;) {
-    const Result<SiteClass> cost = site_class(flow.function().code[i], kernel, RedZone::kMaybeUsed);
+    const Result<SiteClass> cost = site_class(flow.function().code[i], kernel);
     if (!cost || (best.site.instruction != nullptr && *cost >= best.site.site_class)) continue;
     std::vector<Store> behind = stores_behind(flow, stores, i);
     const bool covers = std::any_of(behind.begin(), behind.end(),

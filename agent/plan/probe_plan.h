@@ -29,8 +29,8 @@ struct KernelFacts {
   int minor = 0;
   // Kernel 6.6: one link for many sites (`uprobe_multi`).
   [[nodiscard]] bool has_uprobe_multi() const { return major > 6 || (major == 6 && minor >= 6); }
-  // Kernel 6.18: a 5-byte nop becomes a call, without a trap.
-  [[nodiscard]] bool has_optimised_nop5() const { return major > 6 || (major == 6 && minor >= 18); }
+  // Kernel 6.18: emulates nops of several bytes, too.
+  [[nodiscard]] bool emulates_long_nops() const { return major > 6 || (major == 6 && minor >= 18); }
 };
 
 // Of the running kernel (uname).
@@ -40,11 +40,10 @@ Result<KernelFacts> parse_kernel(std::string_view release);
 
 // How the kernel gets past the probed instruction; cheapest first.
 enum class SiteClass {
-  kCallNop5,       // 5-byte nop turned into a call: no trap
   kEmulated,       // nop, push, jump, call: emulated after one trap
   kSingleStepped,  // anything else: two traps
 };
-// call_nop5, emulated, single_stepped.
+// emulated, single_stepped.
 std::string_view to_string(SiteClass site_class);
 
 struct PlannedProbe {
@@ -56,7 +55,7 @@ struct PlannedProbe {
   uint64_t symbol_offset = 0;  // from the start of `function`
   std::vector<std::byte>
       bytes;  // of the instruction; what must still be there when the probe is attached
-  std::string instruction;  // disassembled, e.g. "nop dword ptr [rax + rax]"
+  std::string instruction;  // disassembled, e.g. "push rbp"
   SiteClass site_class = SiteClass::kSingleStepped;
   std::string why_here;  // one phrase
 };

@@ -22,8 +22,6 @@ std::string at(const FunctionCode& function, uint64_t vaddr) {
 
 std::string_view why_entry(const Instruction& in, SiteClass site_class, bool first) {
   switch (site_class) {
-    case SiteClass::kCallNop5:
-      return "5-byte nop at entry";
     case SiteClass::kEmulated:
       if (in.is_nop) return "nop at entry";
       return first ? "first instruction" : "arguments are still untouched";
@@ -41,7 +39,7 @@ ChosenSite choose_exit(const FunctionCode& function, size_t ret, SiteClass ret_c
   const Instruction& before = function.code[ret - 1];
   // A jump to the return would pass the nop by.
   if (!before.is_nop || function.is_jump_target(function.code[ret].vaddr)) return plain;
-  const Result<SiteClass> cost = site_class(before, kernel, RedZone::kMaybeUsed);
+  const Result<SiteClass> cost = site_class(before, kernel);
   if (!cost || *cost >= ret_class) return plain;
   return {&before, *cost, "nop before the return"};
 }
@@ -49,8 +47,7 @@ ChosenSite choose_exit(const FunctionCode& function, size_t ret, SiteClass ret_c
 }  // namespace
 
 // The walk starts at the first instruction, which is correct by definition, and goes on as long as
-// what it passed has changed nothing that the probe reads. Nothing it passes writes memory, so the
-// red zone is unused at every step.
+// what it passed has changed nothing that the probe reads.
 Result<ChosenSite> choose_entry(const FunctionCode& function, const KernelFacts& kernel) {
   if (function.is_jump_target(function.symbol.vaddr)) {
     return unsupported(function,
@@ -60,7 +57,7 @@ Result<ChosenSite> choose_entry(const FunctionCode& function, const KernelFacts&
   std::string refusal;
   for (const Instruction& in : function.code) {
     if (function.is_jump_target(in.vaddr)) break;
-    const Result<SiteClass> cost = site_class(in, kernel, RedZone::kUnused);
+    const Result<SiteClass> cost = site_class(in, kernel);
     if (!cost && refusal.empty()) refusal = cost.error().text;
     if (cost && (best.instruction == nullptr || *cost < best.site_class)) {
       best = {&in, *cost, why_entry(in, *cost, &in == &function.code.front())};
@@ -85,7 +82,7 @@ Result<std::vector<ChosenSite>> choose_exits(const FunctionCode& function,
   std::vector<ChosenSite> sites;
   for (size_t i = 0; i < function.code.size(); ++i) {
     if (function.code[i].flow != Flow::kReturn) continue;
-    const Result<SiteClass> cost = site_class(function.code[i], kernel, RedZone::kMaybeUsed);
+    const Result<SiteClass> cost = site_class(function.code[i], kernel);
     if (!cost) return unsupported(function, cost.error().text);
     if (sites.size() == kMaxExits) return unsupported(function, "returns in over 256 places");
     sites.push_back(choose_exit(function, i, *cost, kernel));

@@ -8,7 +8,7 @@ namespace mapscope {
 namespace {
 
 constexpr uint8_t kTwoByte = 0x0f;
-constexpr uint64_t kPageBytes = 4096;
+constexpr size_t kCallBytes = 5;
 
 template <size_t kCount>
 bool contains(const std::array<uint8_t, kCount>& set, uint8_t value) {
@@ -42,12 +42,10 @@ bool is_exactly(const Instruction& in, std::initializer_list<uint8_t> bytes) {
   return in.length == bytes.size() && std::equal(bytes.begin(), bytes.end(), in.bytes.begin());
 }
 
-bool is_nop5(const Instruction& in) { return is_exactly(in, {0x0f, 0x1f, 0x44, 0x00, 0x00}); }
-
 // The long nops that 6.18 emulates; before, only 90 with any prefixes.
 bool is_emulated_long_nop(const Instruction& in) {
   return is_exactly(in, {0x0f, 0x1f, 0x00}) || is_exactly(in, {0x0f, 0x1f, 0x40, 0x00}) ||
-         is_nop5(in) || is_exactly(in, {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00}) ||
+         is_exactly(in, {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00}) ||
          is_exactly(in, {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00}) ||
          is_exactly(in, {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00});
 }
@@ -69,25 +67,19 @@ Error refused(const Instruction& in, const std::string& why) {
 
 }  // namespace
 
-Result<SiteClass> site_class(const Instruction& in, const KernelFacts& kernel, RedZone red_zone) {
+Result<SiteClass> site_class(const Instruction& in, const KernelFacts& kernel) {
   if (has_refused_prefix(in) || has_refused_opcode(in)) return refused(in, "is not for probes");
   if (is_relative_branch(in) && in.has_prefix(0x66)) return refused(in, "is not for probes");
-  if (kernel.has_optimised_nop5() && in.is_nop && in.length == 5) {
-    if (red_zone == RedZone::kMaybeUsed)
-      return refused(in, "would become a call and overwrite the red zone");
-    const bool in_one_page = in.vaddr % kPageBytes <= kPageBytes - 5;
-    if (is_nop5(in) && in_one_page) return SiteClass::kCallNop5;
-  }
+  if (in.is_nop && in.length == kCallBytes)
+    return refused(in, "would become a call, of which a forked child dies");
   const bool emulated = (in.is_nop && in.opcode() == 0x90) || is_push_register(in) ||
                         is_relative_branch(in) ||
-                        (kernel.has_optimised_nop5() && is_emulated_long_nop(in));
+                        (kernel.emulates_long_nops() && is_emulated_long_nop(in));
   return emulated ? SiteClass::kEmulated : SiteClass::kSingleStepped;
 }
 
 std::string_view to_string(SiteClass site_class) {
   switch (site_class) {
-    case SiteClass::kCallNop5:
-      return "call_nop5";
     case SiteClass::kEmulated:
       return "emulated";
     case SiteClass::kSingleStepped:

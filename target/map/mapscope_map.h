@@ -3,7 +3,7 @@
 /* target/map/mapscope_map.h – the symbol contract: how a hash map lets itself be watched.
  *
  * A program takes part by having these symbols on the path of every operation. Nothing is
- * registered and nothing is called back; unprobed they cost two nops and a jump. Arguments follow
+ * registered and nothing is called back; unprobed they cost a nop and a jump. Arguments follow
  * the System V calling convention; the type behind `map`, further arguments and return values are
  * the map's own affair.
  *
@@ -24,9 +24,10 @@
  * leaves the resize unfinished. What `map`, `growth` and `message` point to must stay readable
  * while the call lasts.
  *
- * Each symbol starts with a 1-byte nop and a 5-byte nop, in this order: probes on a nop are cheap,
- * and which of the two is cheaper depends on the kernel. Both sit at function entry, where
- * arguments are untouched and the stack holds nothing but the return address. The two macros below
+ * Each symbol starts with a 1-byte nop: a probe on it is cheap on every kernel. It sits at function
+ * entry, where arguments are untouched and the stack holds nothing but the return address. It must
+ * not be longer: Linux 6.18 turns a probed 5-byte nop into a call to memory that a forked child does
+ * not have. (Symbols of earlier versions, with a 5-byte nop behind it, do as well.) The two macros below
  * write such symbols (x86-64; GCC and Clang; PIE or not, shared libraries, -ffunction-sections with
  * --gc-sections, -flto). What they run is an extern "C" function, or one with an asm label, marked
  * MAPSCOPE_IMPLEMENTATION. A complete instrumented map:
@@ -121,7 +122,6 @@ MAPSCOPE_CHECK_(sizeof(struct mapscope_growth) == 48);
           "nop\nret\n"                                          \
           MAPSCOPE_CLOSE_(symbol))
 
-/* The nops are spelt as bytes because an assembler may choose another encoding. */
 #define MAPSCOPE_OPEN_(symbol)                                  \
   ".pushsection .text." #symbol ",\"ax\",@progbits\n"           \
   ".p2align 4\n"                                                \
@@ -130,8 +130,7 @@ MAPSCOPE_CHECK_(sizeof(struct mapscope_growth) == 48);
   ".type " #symbol ", @function\n"                              \
   #symbol ":\n"                                                 \
   ".cfi_startproc\n"                                            \
-  ".byte 0x90\n"                                                \
-  ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
+  "nop\n"
 
 #define MAPSCOPE_CLOSE_(symbol)                                 \
   ".cfi_endproc\n"                                              \

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<const char*, 3> kClasses = {"nop5", "emulated", "single_stepped"};
+constexpr std::array<const char*, 2> kClasses = {"emulated", "single_stepped"};
 
 std::string prometheus_path() {
   ChildProcess shell({"sh", "-c", "command -v prometheus"});

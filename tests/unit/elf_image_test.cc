@@ -72,15 +72,15 @@ void expect_contract(const char* path) {
   ASSERT_TRUE(image) << image.error().text;
   const auto grow = image->find_function("mapscope_map_grow");
   ASSERT_TRUE(grow);
-  EXPECT_EQ(grow->size, 21U);
+  EXPECT_EQ(grow->size, 16U);
   const auto code = image->code(grow->vaddr, grow->size);
   ASSERT_EQ(code.size(), grow->size);
   EXPECT_EQ(code[0], std::byte{0x90});
-  EXPECT_EQ(code[1], std::byte{0x0f});
+  EXPECT_EQ(code[1], std::byte{0x48});
   EXPECT_EQ(code.back(), std::byte{0xc3});
   const auto offset = image->file_offset(grow->vaddr);
   ASSERT_TRUE(offset);
-  EXPECT_EQ(test::read_file(path)[*offset + 20], 0xc3);
+  EXPECT_EQ(test::read_file(path)[*offset + 15], 0xc3);
 }
 
 TEST(ElfImage, PositionIndependentProgramHasItsFunctions) {
