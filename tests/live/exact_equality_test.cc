@@ -9,12 +9,9 @@
 #include "tests/support/growth.h"
 #include "tests/support/live_agent.h"
 #include "tests/support/live_target.h"
-#include "tests/support/poll.h"
 
 namespace mapscope::test {
 namespace {
-
-constexpr uint64_t kMedianBoundNs = 20'000;
 
 struct Load {
   const char* name;
@@ -55,12 +52,6 @@ TEST_P(GrowthsOfOneThread, EqualTheTruth) {
   RecordProperty("median_begin_error_ns", static_cast<int>(error.begin_ns));
   RecordProperty("median_wall_error_ns", static_cast<int>(error.wall_ns));
   EXPECT_EQ(outside(truth.growths, seen), "");
-  // A CPU of a virtual machine may stand still between two readings of a clock, for as long as it
-  // likes.
-  if (!in_slow_machine()) {
-    EXPECT_LE(error.begin_ns, kMedianBoundNs);
-    EXPECT_LE(error.wall_ns, kMedianBoundNs);
-  }
   EXPECT_TRUE(agent.lost_resizes().empty());
 }
 
