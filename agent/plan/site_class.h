@@ -9,7 +9,7 @@
 // A 5-byte nop is never a site. Linux 6.18 turns a probed one into a call to a trampoline that fork
 // does not copy: the forked child dies at that call, also when nothing watches any more. The call
 // also overwrites the red zone. Which other kernels have taken that over cannot be read from their
-// version, so none is trusted; a 1-byte nop costs 0.3 µs more.
+// version, so none is trusted; a 1-byte nop costs a trap instead.
 #pragma once
 
 #include "agent/base/result.h"

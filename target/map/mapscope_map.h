@@ -27,9 +27,9 @@
  * Each symbol starts with a 1-byte nop: a probe on it is cheap on every kernel. It sits at function
  * entry, where arguments are untouched and the stack holds nothing but the return address. It must
  * not be longer: Linux 6.18 turns a probed 5-byte nop into a call to memory that a forked child does
- * not have. (Symbols of earlier versions, with a 5-byte nop behind it, do as well.) The two macros below
- * write such symbols (x86-64; GCC and Clang; PIE or not, shared libraries, -ffunction-sections with
- * --gc-sections, -flto). What they run is an extern "C" function, or one with an asm label, marked
+ * not have. Symbols of earlier versions have one behind the short nop; it is left alone. The two
+ * macros below write such symbols (x86-64; GCC and Clang; PIE or not, shared libraries,
+ * -ffunction-sections with --gc-sections, -flto). What they run is an extern "C" function, or one with an asm label, marked
  * MAPSCOPE_IMPLEMENTATION. A complete instrumented map:
  *
  *   #include "mapscope_map.h"

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -58,8 +59,8 @@ class Fork : public testing::TestWithParam<std::tuple<AgentIs, std::string>> {};
 TEST_P(Fork, ChildOfAWatchedProgramLivesAndGrows) {
   const auto& [agent_is, selection] = GetParam();
   ChildProcess program({"/nonexistent"}, {.before_exec = grow_fork_grow});
-  LiveAgent agent({"--" + selection, selection == "pid" ? std::to_string(program.pid())
-                                                        : std::string("*/live_tests")});
+  const std::string own = std::filesystem::read_symlink("/proc/self/exe");
+  LiveAgent agent({"--" + selection, selection == "pid" ? std::to_string(program.pid()) : own});
   program.write_input("\n");
   ASSERT_TRUE(poll_until([&] { return agent.growths(program.pid()).size() == kGrowths; }));
   if (agent_is != AgentIs::kAttached) {

@@ -103,7 +103,7 @@ class ForkedChild : public KernelAndPlanner {
   }
 
   void attach() {
-    plan();
+    ASSERT_NO_FATAL_FAILURE(plan());
     const std::vector<uint64_t> offsets(offsets_.begin(), offsets_.end());
     auto attached = SelfProbe::attach_at(MAPSCOPE_FIXTURE_SHAPES, offsets, method());
     ASSERT_TRUE(attached) << attached.error().text;
