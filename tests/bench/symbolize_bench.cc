@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/symbolize/symbolizer.h"
+#include "tests/paths.h"
 #include "tests/support/stack_program.h"
 
 namespace mapscope::test {

@@ -16,6 +16,7 @@
 
 #include "target/map/hash_map.h"
 #include "tests/faults/fault.h"
+#include "tests/paths.h"
 
 namespace mapscope::test {
 namespace {

@@ -6,6 +6,7 @@
 #include "tests/fuzz/support/elf_mutator.h"
 #include "tests/fuzz/support/fuzz_target.h"
 #include "tests/fuzz/support/memory_file.h"
+#include "tests/paths.h"
 #include "tests/support/go_image.h"
 
 namespace mapscope::test {

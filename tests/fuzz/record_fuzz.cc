@@ -8,6 +8,7 @@
 #include "agent/pipeline.h"
 #include "agent/runtimes/map_types.h"
 #include "tests/fuzz/support/fuzz_target.h"
+#include "tests/paths.h"
 #include "tests/support/go_image.h"
 
 namespace mapscope::test {

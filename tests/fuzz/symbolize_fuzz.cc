@@ -10,6 +10,7 @@
 #include "tests/fuzz/support/fuzz_target.h"
 #include "tests/fuzz/support/mapped_file.h"
 #include "tests/fuzz/support/memory_file.h"
+#include "tests/paths.h"
 
 namespace mapscope::test {
 namespace {

@@ -11,6 +11,7 @@
 #include "tests/fuzz/support/fuzz_target.h"
 #include "tests/fuzz/support/mapped_file.h"
 #include "tests/fuzz/support/memory_file.h"
+#include "tests/paths.h"
 #include "tests/support/stack_program.h"
 
 namespace mapscope::test {

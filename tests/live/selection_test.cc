@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "target/map/hash_map.h"
+#include "tests/paths.h"
 
 namespace mapscope::test {
 namespace {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/overhead/self_probe.h"
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

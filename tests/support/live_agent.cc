@@ -7,6 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/paths.h"
 #include "tests/support/poll.h"
 
 namespace mapscope::test {

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "tests/paths.h"
 #include "tests/support/poll.h"
 
 namespace mapscope::test {

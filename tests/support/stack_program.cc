@@ -12,6 +12,8 @@
 #include <fstream>
 #include <utility>
 
+#include "tests/paths.h"
+
 namespace mapscope::test {
 namespace {
 

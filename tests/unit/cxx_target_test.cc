@@ -7,6 +7,7 @@
 #include "agent/plan/probe_plan.h"
 #include "agent/runtimes/cxx_target/room.h"
 #include "target/map/mapscope_map.h"
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <random>
 
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

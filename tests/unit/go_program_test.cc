@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/binary/go_build_info.h"
+#include "tests/paths.h"
 #include "tests/support/go_image.h"
 #include "tests/support/go_lookups.h"
 

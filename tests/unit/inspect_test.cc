@@ -10,6 +10,7 @@
 
 #include "agent/doctor.h"
 #include "agent/export/text.h"
+#include "tests/paths.h"
 
 namespace mapscope {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

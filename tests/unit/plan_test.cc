@@ -4,6 +4,7 @@
 #include "agent/plan/probe_plan.h"
 #include "agent/plan/site.h"
 #include "agent/plan/site_class.h"
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

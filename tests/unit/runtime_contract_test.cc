@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/runtimes/runtime.h"
+#include "tests/paths.h"
 #include "tests/support/go_image.h"
 #include "tests/support/image_file.h"
 

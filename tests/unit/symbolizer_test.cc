@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/runtimes/runtime.h"
+#include "tests/paths.h"
 #include "tests/support/stack_program.h"
 
 namespace mapscope::test {

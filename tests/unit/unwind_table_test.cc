@@ -20,6 +20,7 @@
 
 #include "agent/binary/elf_file.h"
 #include "agent/binary/elf_sections.h"
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope::test {

@@ -31,6 +31,7 @@
 #include "agent/symbolize/module.h"
 #include "agent/symbolize/symbolizer.h"
 #include "agent/symbolize/unwinder.h"
+#include "tests/paths.h"
 #include "tests/support/stack_program.h"
 
 namespace mapscope::test {
