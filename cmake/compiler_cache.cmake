@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiles through ccache where it is installed. One checkout finds what another has compiled: names below the project's
+# directory are made relative, and debug info names the files as the repository does either way.
+option(MAPSCOPE_COMPILER_CACHE "Compile through ccache where it is installed" ON)
+find_program(MAPSCOPE_CCACHE ccache)
+if(MAPSCOPE_COMPILER_CACHE AND MAPSCOPE_CCACHE)
+  foreach(language C CXX)
+    set(CMAKE_${language}_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 ${MAPSCOPE_CCACHE})
+  endforeach()
+endif()
