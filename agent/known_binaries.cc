@@ -2,6 +2,7 @@
 #include "agent/known_binaries.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -29,6 +30,36 @@ ms_goroutine_layout wire_layout(const GoroutineLayout& layout) {
   wire.m_curg = layout.m_curg;
   wire.m_p = layout.m_p;
   return wire;
+}
+
+// Of generic functions of maps and sync there may be any number. Only these lead to the growth of a
+// map; the others call back before one grows.
+bool can_lead_to_growth(std::string_view function) {
+  static constexpr std::array<std::string_view, 6> kRare = {
+      "sync/atomic.", "internal/abi.", "maps.", "sync.Once", "internal/sync.", "sync.(*Pool)"};
+  static constexpr std::array<std::string_view, 5> kGrowing = {
+      "maps.Clone", "maps.Copy", "maps.Insert", "maps.Collect", "internal/sync.(*HashTrieMap["};
+  const auto starts = [&](std::string_view prefix) { return function.starts_with(prefix); };
+  return std::ranges::any_of(kGrowing, starts) || std::ranges::none_of(kRare, starts);
+}
+
+// A program with more pieces of it than fit keeps none: callers are then unknown, and never wrong.
+void put_runtime_text(const GoProgram& go, const Runtime& runtime, ms_image& image) {
+  const GoText text = go.text();
+  if (text.end <= text.begin || text.end - text.begin > UINT32_MAX) return;
+  image.text = text.begin;
+  image.text_bytes = static_cast<uint32_t>(text.end - text.begin);
+  auto ranges = go.text_of([&](const std::string& name) { return runtime.is_map_code(name, {}); });
+  if (ranges.size() > MS_TEXT_RANGES) {
+    ranges = go.text_of([&](const std::string& name) {
+      return runtime.is_map_code(name, {}) && can_lead_to_growth(name);
+    });
+  }
+  if (ranges.size() > MS_TEXT_RANGES) return;
+  for (const GoText& range : ranges) {
+    image.runtime_text[image.runtime_count++] = {static_cast<uint32_t>(range.begin - text.begin),
+                                                 static_cast<uint32_t>(range.end - text.begin)};
+  }
 }
 
 }  // namespace
@@ -77,8 +108,10 @@ std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::strin
       log_warn("{}", printable(binary->refused->text));
       return binary;
     }
-    binary->goroutines = wire_layout(*goroutines);
+    planned.image.goroutines = wire_layout(*goroutines);
+    put_runtime_text(*program->go, *planned.plans.front().runtime, planned.image);
     binary->go = std::move(program->go);
+    planned.go = binary->go;
   }
   planned.name = path;
   planned.file = std::move(file);

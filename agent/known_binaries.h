@@ -34,8 +34,7 @@ struct KnownBinary {
   std::shared_ptr<const PlannedFile> planned;  // nullptr: there is nothing to probe
   std::vector<std::string> unseen;             // what the probes cannot see, one line each
   std::shared_ptr<const GoProgram> go;         // nullptr: none, or nothing to probe in it
-  ms_goroutine_layout goroutines{};
-  std::optional<Error> unreadable;       // no program at all
+  std::optional<Error> unreadable;             // no program at all
   std::optional<Error> refused;          // a room's reason not to, or why goroutines are not known
   std::weak_ptr<Attachment> attachment;  // the one that all its processes share, while there is one
 };

@@ -166,9 +166,7 @@ Status Watcher::attach(Target& target, const Process& process, const PlannedProc
     if (done) done = attach_file(target, binary, watched);
   }
   if (done) {
-    auto enabled = EnabledTarget::enable(
-        *programs_, {target.id, target.pid, *slot,
-                     planned.go == nullptr ? ms_goroutine_layout{} : planned.go->goroutines});
+    auto enabled = EnabledTarget::enable(*programs_, {target.id, target.pid, *slot});
     if (enabled) watched.enabled.emplace(std::move(*enabled));
     if (!enabled) done = std::move(enabled).error();
   }
@@ -204,17 +202,12 @@ Result<bool> Watcher::extend(uint32_t id) {
     added = true;
   }
   if (!added || planned->go == nullptr || target->go != nullptr) return added;
-  // A Go library in a native program: from here on its goroutines are told.
+  // A Go library in a native program.
   if (auto known = symbolizer_->add_target(*target, *process); !known)
     return std::move(known).error();
   if (auto described = describe_go(*target, *process, *planned); !described)
     return std::move(described).error();
   watched.map_types = target->map_types;
-  // Its hits count already; what is new is how goroutines are read.
-  if (auto enabled = programs_->enable_target(static_cast<uint32_t>(target->pid), id, watched.slot,
-                                              planned->go->goroutines);
-      !enabled)
-    return std::move(enabled).error();
   return added;
 }
 

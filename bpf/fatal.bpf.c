@@ -34,7 +34,7 @@ PROBE_PROGRAM(report_fatal, 1)
 	/* Several threads may notice the same misuse; the process dies once. Of goroutines, the one that the runtime
 	 * names need not be the first. */
 	ordinal = __sync_fetch_and_add(&hit->target->fatals, 1);
-	if (ordinal >= (hit->target->goroutines.source ? MS_MAX_FATALS : 1))
+	if (ordinal >= (hit->image->goroutines.source ? MS_MAX_FATALS : 1))
 		return;
 	valid = read_fields(hit, values);
 	read_goroutine(hit, &goroutine);
@@ -53,6 +53,7 @@ PROBE_PROGRAM(report_fatal, 1)
 	record->valid = valid;
 	record->ordinal = ordinal;
 	record->descriptor = hit->index;
+	record->load_bias = load_bias_of(hit);
 	record->caller = read_caller(hit);
 	record->goroutine = goroutine;
 	__builtin_memcpy(record->fields, values, sizeof(values));

@@ -25,12 +25,12 @@ static __always_inline __u64 read_user_word(__u64 address)
 	return word;
 }
 
-/* Address of the current g; 0 in a program without goroutines. */
-static __always_inline __u64 current_g(const struct ms_target *target, __u64 r14)
+/* Address of the current g; 0 in code without goroutines. */
+static __always_inline __u64 current_g(const struct ms_image *image, __u64 r14)
 {
-	if (target->goroutines.source == MS_GOROUTINE_REGISTER)
+	if (image->goroutines.source == MS_GOROUTINE_REGISTER)
 		return r14;
-	if (target->goroutines.source == MS_GOROUTINE_TLS)
+	if (image->goroutines.source == MS_GOROUTINE_TLS)
 		return read_user_word(BPF_CORE_READ(bpf_get_current_task_btf(), thread.fsbase) - 8);
 	return 0;
 }
@@ -38,7 +38,7 @@ static __always_inline __u64 current_g(const struct ms_target *target, __u64 r14
 static __always_inline struct actor_key actor_of(const struct hit *hit)
 {
 	struct actor_key key = {.target = hit->target->id};
-	__u64 g = current_g(hit->target, hit->regs.r14);
+	__u64 g = current_g(hit->image, hit->regs.r14);
 
 	key.actor = g ? g : hit->tid;
 	return key;
@@ -61,8 +61,8 @@ static __always_inline void mark_insert(const struct actor_key *actor)
 
 static __always_inline void read_goroutine(const struct hit *hit, struct ms_goroutine *out)
 {
-	const struct ms_goroutine_layout *layout = &hit->target->goroutines;
-	__u64 g = current_g(hit->target, hit->regs.r14), m;
+	const struct ms_goroutine_layout *layout = &hit->image->goroutines;
+	__u64 g = current_g(hit->image, hit->regs.r14), m;
 
 	if (!g)
 		return;
@@ -84,11 +84,11 @@ static __always_inline void read_goroutine(const struct hit *hit, struct ms_goro
 /* Changes when another goroutine was given the P of this one. */
 static __always_inline __u32 read_schedtick(const struct hit *hit)
 {
-	__u64 g = current_g(hit->target, hit->regs.r14);
+	__u64 g = current_g(hit->image, hit->regs.r14);
 	__u32 tick = 0;
 
-	if (g && hit->target->goroutines.m_p) {
-		__u64 p = read_user_word(read_user_word(g + G_M) + hit->target->goroutines.m_p);
+	if (g && hit->image->goroutines.m_p) {
+		__u64 p = read_user_word(read_user_word(g + G_M) + hit->image->goroutines.m_p);
 
 		bpf_probe_read_user(&tick, sizeof(tick), (void *)(p + P_SCHEDTICK));
 	}
@@ -103,7 +103,7 @@ static __always_inline struct ms_open_key key_of(const struct hit *hit, const __
 	__u64 lo, hi;
 
 	key.key = field_or(values, valid, hit->descriptor->key_field, actor.actor);
-	if (hit->descriptor->key_field == MS_NO_FIELD || !hit->target->goroutines.source)
+	if (hit->descriptor->key_field == MS_NO_FIELD || !hit->image->goroutines.source)
 		return key;
 	lo = read_user_word(actor.actor + G_STACK_LO);
 	hi = read_user_word(actor.actor + G_STACK_HI);

@@ -13,11 +13,19 @@
 struct hit {
 	struct pt_regs regs;
 	const struct ms_descriptor *descriptor;
+	const struct ms_image *image;
 	struct ms_target *target;
 	__u32 index; /* of the descriptor */
 	__u32 tgid;
 	__u32 tid;
 };
+
+static __always_inline const struct ms_image *image_of(const struct ms_descriptor *descriptor)
+{
+	__u32 index = descriptor->image;
+
+	return bpf_map_lookup_elem(&images, &index);
+}
 
 static __always_inline bool take_hit(struct pt_regs *ctx, struct hit *hit)
 {
@@ -36,8 +44,17 @@ static __always_inline bool take_hit(struct pt_regs *ctx, struct hit *hit)
 		drop(MS_DROP_DESCRIPTOR);
 		return false;
 	}
+	hit->image = image_of(hit->descriptor);
+	if (!hit->image)
+		return false;
 	return !bpf_probe_read_kernel(&hit->regs, sizeof(hit->regs), ctx) &&
 	       !(hit->regs.flags & hit->descriptor->skip_eflags);
+}
+
+/* What addresses of the process are above those of the file that the probe is in. */
+static __always_inline __u64 load_bias_of(const struct hit *hit)
+{
+	return hit->regs.ip - hit->descriptor->vaddr;
 }
 
 /* As in the kernel's struct pt_regs, in the order of enum ms_register. */

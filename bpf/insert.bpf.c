@@ -43,9 +43,10 @@ static __always_inline __u64 field_in_place(const struct pt_regs *ctx, const str
 }
 
 /* The entry of a type on this CPU; NULL when its places are taken by others, or it is not there and not to be made. */
-static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type, bool make)
+static __always_inline struct ms_insert_type *entry_of(const struct insert_start *start, bool make)
 {
-	__u32 hash = hash_of(type ^ target);
+	__u64 type = start->type;
+	__u32 target = start->target, hash = hash_of(type ^ target);
 
 #pragma unroll
 	for (__u32 i = 0; i < MS_TYPE_PROBES; i++) {
@@ -60,6 +61,8 @@ static __always_inline struct ms_insert_type *entry_of(__u32 target, __u64 type,
 			return NULL;
 		if (!entry->target) {
 			entry->type = type;
+			entry->image = start->image;
+			entry->load_bias = start->load_bias;
 			entry->target = target;
 			return entry;
 		}
@@ -80,35 +83,38 @@ static __always_inline __u64 meter_insert(struct ms_overhead *overhead, const st
 static __always_inline void count(struct pt_regs *ctx, const struct ms_target *target,
 				  const struct ms_descriptor *descriptor)
 {
+	struct insert_start begun = {.target = target->id, .image = descriptor->image};
+	const struct ms_image *image;
 	struct ms_insert_type *entry;
 	struct insert_start *start;
-	__u64 actor, type;
 	__u32 index;
 
 	if (!descriptor->field_count) {
 		count_up(&inserts, target->slot);
 		return;
 	}
-	type = field_in_place(ctx, &descriptor->fields[0]);
-	entry = entry_of(target->id, type, true);
+	image = image_of(descriptor);
+	if (!image)
+		return;
+	begun.type = field_in_place(ctx, &descriptor->fields[0]);
+	begun.load_bias = ctx->ip - descriptor->vaddr;
+	entry = entry_of(&begun, true);
 	if (entry) {
 		__sync_fetch_and_add(&entry->count, 1);
 	} else {
 		count_up(&inserts, target->slot);
 		drop(MS_DROP_TYPES_FULL);
 	}
-	actor = current_g(target, ctx->r14);
-	index = hash_of(actor) % MS_STARTS;
+	begun.actor = current_g(image, ctx->r14);
+	index = hash_of(begun.actor) % MS_STARTS;
 	start = bpf_map_lookup_elem(&insert_starts, &index);
 	if (!start)
 		return;
-	start->actor = actor;
-	start->target = target->id;
-	start->tgid = bpf_get_current_pid_tgid() >> 32;
-	start->type = type;
+	begun.tgid = bpf_get_current_pid_tgid() >> 32;
 	/* fields[2]: not 0 while a resize of the map is under way. */
-	start->resized = descriptor->field_count > 2 && field_in_place(ctx, &descriptor->fields[2]);
-	start->begin_ns = bpf_ktime_get_ns();
+	begun.resized = descriptor->field_count > 2 && field_in_place(ctx, &descriptor->fields[2]);
+	begun.begin_ns = bpf_ktime_get_ns();
+	*start = begun;
 }
 
 SEC("?uprobe")
@@ -159,28 +165,32 @@ static __always_inline struct insert_start *start_at(__u64 actor, __u32 tgid)
 	return start && actor && start->actor == actor && start->tgid == tgid ? start : NULL;
 }
 
-/* Go has g in r14 since 1.17: then the target need not be looked up. */
-static __always_inline struct insert_start *find_start(const struct pt_regs *ctx, __u32 tgid)
+/* Go has g in r14 since 1.17: then the file need not be looked up. */
+static __always_inline struct insert_start *find_start(struct pt_regs *ctx, __u32 tgid)
 {
 	struct insert_start *start = start_at(ctx->r14, tgid);
-	struct ms_target *target;
+	const struct ms_descriptor *descriptor;
+	const struct ms_image *image;
+	__u32 index;
 
 	if (start)
 		return start;
-	target = bpf_map_lookup_elem(&targets, &tgid);
-	return target ? start_at(current_g(target, ctx->r14), tgid) : NULL;
+	index = (__u32)bpf_get_attach_cookie(ctx);
+	descriptor = bpf_map_lookup_elem(&descriptors, &index);
+	image = descriptor ? image_of(descriptor) : NULL;
+	return image ? start_at(current_g(image, ctx->r14), tgid) : NULL;
 }
 
 /* Not atomic: nobody else adds on this CPU but a thread that takes it in the middle of an addition. */
 static __always_inline void add_time(struct insert_start *start, __u64 now)
 {
-	struct ms_insert_type *entry = entry_of(start->target, start->type, false);
+	struct ms_insert_type *entry = entry_of(start, false);
 	__u32 phase, bucket, tgid = start->tgid;
 
 	start->actor = 0;
 	/* It began on another CPU. One that is gone must leave nothing behind. */
 	if (!entry && bpf_map_lookup_elem(&targets, &tgid))
-		entry = entry_of(start->target, start->type, true);
+		entry = entry_of(start, true);
 	if (!entry)
 		return;
 	phase = start->resized ? MS_DURING_RESIZE : MS_STEADY;

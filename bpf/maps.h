@@ -58,10 +58,11 @@ struct insert_start {
 	__u64 actor;
 	__u64 begin_ns;
 	__u64 type;
+	__u64 load_bias; /* of the file of its probe */
+	__u32 image;
 	__u32 target;
 	__u32 tgid;
 	__u32 resized; /* a resize began inside it, or was under way in its map */
-	__u32 reserved;
 };
 
 /* A write of a map under way. */
@@ -71,6 +72,7 @@ struct write_start {
 	__u64 type;
 	__u64 begin_ns;
 	__u64 goid;
+	__u64 load_bias; /* of the file of its probe */
 	__u64 ip;
 	__u64 caller;
 	__u64 fp;
@@ -120,6 +122,13 @@ MS_MAP struct {
 	__type(key, __u32);
 	__type(value, struct ms_descriptor);
 } descriptors SEC(".maps");
+
+MS_MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ms_image);
+} images SEC(".maps");
 
 MS_MAP struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -90,13 +90,14 @@ PROBE_PROGRAM(begin_resize, 1)
 	record->begin_valid = valid;
 	record->begin_descriptor = hit->index;
 	record->stack_id = stack_id;
+	record->load_bias = load_bias_of(hit);
 	record->caller = read_caller(hit);
 	record->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	/* Last, so that what the probe itself cost is not in the resize. */
 	now = bpf_ktime_get_ns();
 	open->schedtick = read_schedtick(hit);
-	if (!hit->target->goroutines.source)
+	if (!hit->image->goroutines.source)
 		remember_owned(open, hit->target, own_tid(), 0, false);
 	open_threads(open, hit, &key, now);
 }
@@ -104,7 +105,7 @@ PROBE_PROGRAM(begin_resize, 1)
 /* A goroutine that moved to another thread, or let others run on its own, leaves no trace in the threads' states. */
 static __always_inline bool stayed_on_thread(const struct open_resize *open, const struct hit *hit)
 {
-	return !hit->target->goroutines.source ||
+	return !hit->image->goroutines.source ||
 	       (open->record.header.tid == hit->tid && open->schedtick == read_schedtick(hit));
 }
 
@@ -160,7 +161,7 @@ PROBE_PROGRAM(end_sync, 1)
 	open = bpf_map_lookup_elem(&open_resizes, &key);
 	if (!open)
 		return;
-	if (hit->target->goroutines.source) {
+	if (hit->image->goroutines.source) {
 		close_threads(open, hit, &now);
 		open->record.flags |= MS_RESIZE_STATES_OF_SYNC;
 	} else {
@@ -188,7 +189,7 @@ PROBE_PROGRAM(end_resize, 1)
 		return;
 	}
 	close_threads(open, hit, &now);
-	if (!hit->target->goroutines.source && !open->record.sync_ns && hit->tid == open->record.header.tid)
+	if (!hit->image->goroutines.source && !open->record.sync_ns && hit->tid == open->record.header.tid)
 		close_locks(open, hit->target, own_tid(), now);
 	open->record.end_ns = now;
 	open->record.end_tid = hit->tid;
@@ -226,7 +227,7 @@ PROBE_PROGRAM(report_point, 1)
 		return;
 	key = key_of(hit, values, valid);
 	read_goroutine(hit, &goroutine);
-	if (hit->target->goroutines.source && stack_allowed(hit->target, entered_ns))
+	if (hit->image->goroutines.source && stack_allowed(hit->target, entered_ns))
 		stack_id = sample_goroutine(hit, &goroutine, entered_ns);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -242,6 +243,7 @@ PROBE_PROGRAM(report_point, 1)
 	record->end_tid = hit->tid;
 	record->flags = MS_RESIZE_POINT | MS_RESIZE_STATES_UNKNOWN;
 	record->stack_id = stack_id;
+	record->load_bias = load_bias_of(hit);
 	record->caller = read_caller(hit);
 	record->goroutine = goroutine;
 	__builtin_memcpy(record->begin_fields, values, sizeof(values));

@@ -35,7 +35,7 @@ static __always_inline bool met(const struct hit *hit, const struct write_start 
 	if (other->actor != actor || other->map != map || other->target != hit->target->id ||
 	    (__s64)(now - other->begin_ns) > STALE_NS)
 		return false;
-	bpf_probe_read_user(&goid, sizeof(goid), (void *)(actor + hit->target->goroutines.goid));
+	bpf_probe_read_user(&goid, sizeof(goid), (void *)(actor + hit->image->goroutines.goid));
 	return goid == other->goid;
 }
 
@@ -44,6 +44,7 @@ static __always_inline void fill_start(struct write_start *start, const struct h
 {
 	start->actor = goroutine->g;
 	start->goid = goroutine->id;
+	start->load_bias = load_bias_of(hit);
 	start->ip = hit->regs.ip;
 	start->caller = read_caller(hit);
 	start->fp = hit->regs.bp;
@@ -58,7 +59,7 @@ static __always_inline __u64 sample_start(const struct hit *hit, const struct wr
 {
 	struct frame_start start = {.ip = at->ip, .caller = at->caller, .fp = at->fp, .lo = at->lo, .hi = at->hi};
 
-	return sample_frames(hit, &start, next_stack_id(), now);
+	return sample_frames(hit, &start, at->descriptor, at->load_bias, now);
 }
 
 static __always_inline void report_race(const struct hit *hit, const struct write_start *first,
@@ -77,6 +78,7 @@ static __always_inline void report_race(const struct hit *hit, const struct writ
 	record->time_ns = now;
 	record->map = second->map;
 	record->map_type = second->type;
+	record->load_bias = second->load_bias;
 	record->first_begin_ns = first->begin_ns;
 	record->first_stack_id = first_stack;
 	record->stack_id = second_stack;
@@ -128,7 +130,7 @@ PROBE_PROGRAM(end_write, MS_METER_EVERY)
 	struct map_writer *writer;
 	__u64 actor;
 
-	actor = current_g(hit->target, hit->regs.r14);
+	actor = current_g(hit->image, hit->regs.r14);
 	mine = start_of(actor);
 	if (!mine || mine->actor != actor || !mine->map)
 		return;

@@ -52,21 +52,24 @@ struct frame_start {
 	__u64 hi;
 };
 
-/* Returns the sample's number, 0 when there was no room for it. */
-static __always_inline __u64 sample_frames(const struct hit *hit, const struct frame_start *start, __u64 stack_id,
-					   __u64 now)
+/* Of the probe whose descriptor and load bias these are. Returns the sample's number, 0 when it did not fit. */
+static __always_inline __u64 sample_frames(const struct hit *hit, const struct frame_start *start, __u32 descriptor,
+					   __u64 load_bias, __u64 now)
 {
 	struct ms_frames_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	struct frame_walk walk = {.record = record, .fp = start->fp, .lo = start->lo, .hi = start->hi};
+	__u64 stack_id;
 
 	if (!record) {
 		drop(MS_DROP_RING_STACK);
 		return 0;
 	}
+	stack_id = next_stack_id();
 	fill_header(&record->header, hit, MS_RECORD_FRAMES);
 	record->stack_id = stack_id;
 	record->time_ns = now;
-	record->descriptor = hit->index;
+	record->descriptor = descriptor;
+	record->load_bias = load_bias;
 	record->frames[0] = start->ip;
 	record->frames[1] = start->caller;
 	walk.first = walk.count = start->caller ? 2 : 1;
@@ -101,6 +104,7 @@ static __always_inline __u64 copy_stack(const struct hit *hit, const char *text,
 		drop(MS_DROP_STACK_UNREADABLE);
 	record->stack_bytes = bytes;
 	record->descriptor = hit->index;
+	record->load_bias = load_bias_of(hit);
 	if (text)
 		__builtin_memcpy(record->text, text, MS_TEXT_BYTES);
 	else
@@ -116,13 +120,13 @@ static __always_inline __u64 sample_goroutine(const struct hit *hit, const struc
 	start.caller = read_caller(hit);
 	start.lo = goroutine->stack_lo;
 	start.hi = goroutine->stack_hi;
-	return sample_frames(hit, &start, next_stack_id(), now);
+	return sample_frames(hit, &start, hit->index, load_bias_of(hit), now);
 }
 
 static __always_inline __u64 sample_stack(const struct hit *hit, const struct ms_goroutine *goroutine, const char *text,
 					  __u64 now)
 {
-	if (hit->target->goroutines.source)
+	if (hit->image->goroutines.source)
 		return sample_goroutine(hit, goroutine, now);
 	return copy_stack(hit, text, next_stack_id(), now);
 }

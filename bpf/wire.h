@@ -29,6 +29,7 @@ enum ms_limits {
 	MS_RECENT_LOCKS = 16,
 	MS_MAX_FRAMES = 64,
 	MS_MAX_FATALS = 4, /* of one process that are reported */
+	MS_TEXT_RANGES = 255,
 };
 
 /* Index of a register in the x86-64 struct pt_regs, counted in 8-byte words. */
@@ -105,6 +106,9 @@ struct ms_descriptor {
 	uint8_t skip_eflags;  /* a hit with one of these bits of EFLAGS set does not count */
 	uint8_t zero_field;   /* index of a field: a hit counts only when it is 0; or MS_NO_FIELD */
 	struct ms_field fields[MS_MAX_FIELDS];
+	uint64_t vaddr; /* of the probed instruction, as in the file */
+	uint32_t image; /* index of the file's facts in `images` */
+	uint32_t reserved;
 };
 
 /* Where a thread was. The order is that of state_ns[]. */
@@ -165,6 +169,24 @@ struct ms_goroutine_layout {
 	uint16_t reserved;
 };
 
+/* Of code, in bytes from ms_image.text. */
+struct ms_text_range {
+	uint32_t begin;
+	uint32_t end;
+};
+
+/* What is known of a file that is probed, whatever else the process has mapped. The entry at 0 is that of every native
+ * file: all 0.
+ */
+struct ms_image {
+	struct ms_goroutine_layout goroutines;
+	uint64_t text; /* [text, text + text_bytes): the code of Go; addresses as in the file */
+	uint32_t text_bytes;
+	uint32_t runtime_count;				   /* 0: which code is the runtime's is not known */
+	struct ms_text_range runtime_text[MS_TEXT_RANGES]; /* code of the maps and of the runtime, by address */
+	uint32_t reserved[2];
+};
+
 /* The goroutine at a probe; all 0: unknown. */
 struct ms_goroutine {
 	uint64_t g; /* address of its g */
@@ -185,10 +207,11 @@ struct ms_record_header {
 };
 
 enum ms_resize_flags {
-	MS_RESIZE_POINT = 1,	      /* no duration was measured */
-	MS_RESIZE_STATES_UNKNOWN = 2, /* state_ns, switches and faults are not valid */
-	MS_RESIZE_BLOCKED_KNOWN = 4,  /* blocked_* are valid: the beginning thread's locks were looked at */
-	MS_RESIZE_STATES_OF_SYNC = 8, /* state_ns, switches and faults end with the synchronous part */
+	MS_RESIZE_POINT = 1,	       /* no duration was measured */
+	MS_RESIZE_STATES_UNKNOWN = 2,  /* state_ns, switches and faults are not valid */
+	MS_RESIZE_BLOCKED_KNOWN = 4,   /* blocked_* are valid: the beginning thread's locks were looked at */
+	MS_RESIZE_STATES_OF_SYNC = 8,  /* state_ns, switches and faults end with the synchronous part */
+	MS_RESIZE_CALLER_IN_FILE = 16, /* caller is an address as in the file */
 };
 
 struct ms_resize_record {
@@ -200,9 +223,14 @@ struct ms_resize_record {
 	uint64_t begin_fields[MS_MAX_FIELDS];
 	uint64_t end_fields[MS_MAX_FIELDS];
 	uint64_t state_ns[MS_THREAD_STATES]; /* of the beginning thread, begin to end */
-	uint64_t caller;		     /* return address at begin; 0: unknown */
-	uint64_t stack_id;		     /* of the MS_RECORD_STACK that came before; 0: none */
-	uint64_t blocked_ns;		     /* thread-time spent waiting for a lock that the resizing thread held */
+	/* Who is responsible; 0: unknown. Of a goroutine, an address inside the call that led to the first frame
+	 * outside the runtime (the probed instruction itself where that is in such a frame). Otherwise the return
+	 * address at begin.
+	 */
+	uint64_t caller;
+	uint64_t load_bias;  /* what addresses of the process are above those of the probe's file */
+	uint64_t stack_id;   /* of the MS_RECORD_STACK that came before; 0: none */
+	uint64_t blocked_ns; /* thread-time spent waiting for a lock that the resizing thread held */
 	uint32_t blocked_threads;
 	uint32_t minor_faults;
 	uint32_t major_faults;
@@ -226,8 +254,9 @@ struct ms_stack_record {
 	uint64_t registers[MS_REGISTERS]; /* enum ms_register */
 	uint32_t stack_bytes;		  /* valid bytes of stack[], a multiple of MS_STACK_CHUNK_BYTES or 0 */
 	uint32_t descriptor;		  /* of the probe that sampled it */
-	char text[MS_TEXT_BYTES];	  /* as in that probe's own record; "" for a fatal */
-	uint8_t stack[MS_STACK_BYTES];	  /* from registers[MS_REG_SP] upwards */
+	uint64_t load_bias;
+	char text[MS_TEXT_BYTES];      /* as in that probe's own record; "" for a fatal */
+	uint8_t stack[MS_STACK_BYTES]; /* from registers[MS_REG_SP] upwards */
 };
 
 /* The stack of a goroutine, walked by its frame pointers. */
@@ -237,6 +266,7 @@ struct ms_frames_record {
 	uint64_t time_ns;
 	uint32_t frame_count;
 	uint32_t descriptor; /* of the probe that sampled it */
+	uint64_t load_bias;  /* what addresses of the process are above those of that probe's file */
 	/* [0]: the probed instruction; then return addresses, innermost first. */
 	uint64_t frames[MS_MAX_FRAMES];
 };
@@ -247,6 +277,7 @@ struct ms_race_record {
 	uint64_t time_ns;		/* when the second came in */
 	uint64_t map;
 	uint64_t map_type;	 /* address of the type descriptor; 0 unknown */
+	uint64_t load_bias;	 /* of the second's probe */
 	uint64_t first_begin_ns; /* when the first came in */
 	uint64_t stack_id;	 /* of the second */
 	uint64_t first_stack_id;
@@ -264,6 +295,7 @@ struct ms_fatal_record {
 	uint64_t time_ns;
 	uint64_t fields[MS_MAX_FIELDS];
 	uint64_t caller;
+	uint64_t load_bias;
 	uint64_t stack_id;
 	struct ms_goroutine goroutine;
 	uint64_t map; /* the last map on which a check was seen to fail, 0 unknown */
@@ -292,8 +324,7 @@ struct ms_target {
 	uint32_t slot;	       /* index of its insert counter */
 	uint64_t stack_due_ns; /* token bucket: theoretical arrival time of the next sample */
 	uint32_t recent_next;
-	uint32_t fatals; /* hits of fatal probes; only the first is reported */
-	struct ms_goroutine_layout goroutines;
+	uint32_t fatals;			/* hits of fatal probes; only the first is reported */
 	uint64_t recent_locks[MS_RECENT_LOCKS]; /* futex addresses that threads slept on lately; 0: none */
 };
 
@@ -310,9 +341,10 @@ enum ms_insert_limits {
 enum ms_insert_phase { MS_STEADY, MS_DURING_RESIZE, MS_INSERT_PHASES };
 
 struct ms_insert_type {
-	uint64_t type;	 /* address of the type descriptor; 0: of unknown type */
-	uint32_t target; /* 0: a free entry */
-	uint32_t reserved;
+	uint64_t type;	    /* address of the type descriptor; 0: of unknown type */
+	uint32_t target;    /* 0: a free entry */
+	uint32_t image;	    /* of the probe that met it first */
+	uint64_t load_bias; /* likewise */
 	uint64_t count;
 	uint64_t sum_ns[MS_INSERT_PHASES];
 	uint64_t log2_ns[MS_INSERT_PHASES][MS_TIME_BUCKETS]; /* [i]: at least 2^i and less than 2^(i+1) */
@@ -354,21 +386,22 @@ struct ms_open_key {
 #define MS_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 MS_ASSERT(sizeof(struct ms_field) == 12);
-MS_ASSERT(sizeof(struct ms_descriptor) == 8 + 12 * MS_MAX_FIELDS);
+MS_ASSERT(sizeof(struct ms_descriptor) == 24 + 12 * MS_MAX_FIELDS);
+MS_ASSERT(sizeof(struct ms_image) == 40 + 8 * MS_TEXT_RANGES);
 MS_ASSERT(sizeof(struct ms_record_header) == 16);
-MS_ASSERT(sizeof(struct ms_resize_record) == 400);
-MS_ASSERT(__builtin_offsetof(struct ms_resize_record, comm) == 320);
-MS_ASSERT(sizeof(struct ms_stack_record) == 272 + MS_STACK_BYTES);
-MS_ASSERT(sizeof(struct ms_fatal_record) == 256);
-MS_ASSERT(sizeof(struct ms_frames_record) == 40 + 8 * MS_MAX_FRAMES);
-MS_ASSERT(sizeof(struct ms_race_record) == 160);
-MS_ASSERT(sizeof(struct ms_insert_type) == 40 + 16 * MS_TIME_BUCKETS);
+MS_ASSERT(sizeof(struct ms_resize_record) == 408);
+MS_ASSERT(__builtin_offsetof(struct ms_resize_record, comm) == 328);
+MS_ASSERT(sizeof(struct ms_stack_record) == 280 + MS_STACK_BYTES);
+MS_ASSERT(sizeof(struct ms_fatal_record) == 264);
+MS_ASSERT(sizeof(struct ms_frames_record) == 48 + 8 * MS_MAX_FRAMES);
+MS_ASSERT(sizeof(struct ms_race_record) == 168);
+MS_ASSERT(sizeof(struct ms_insert_type) == 48 + 16 * MS_TIME_BUCKETS);
 MS_ASSERT(sizeof(struct ms_process_record) == 32);
 MS_ASSERT(sizeof(struct ms_file_identity) == 24);
 MS_ASSERT(sizeof(struct ms_clear_inserts) == 8);
 MS_ASSERT(sizeof(struct ms_goroutine_layout) == 16);
 MS_ASSERT(sizeof(struct ms_goroutine) == 56);
-MS_ASSERT(sizeof(struct ms_target) == 40 + 8 * MS_RECENT_LOCKS);
+MS_ASSERT(sizeof(struct ms_target) == 24 + 8 * MS_RECENT_LOCKS);
 MS_ASSERT(sizeof(struct ms_open_key) == 16);
 MS_ASSERT(sizeof(struct ms_overhead) == 40);
 

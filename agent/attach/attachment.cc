@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <map>
@@ -61,9 +62,51 @@ bool PlannedFile::holds_in(const UniqueFd& other) const {
   return true;
 }
 
-Result<uint32_t> DescriptorTable::take(const Runtime* runtime, const ProbeSpec* spec) {
+uint64_t PlannedFile::next_number() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+Result<ImageTable::Number> ImageTable::take(Programs& programs, const PlannedFile& file) {
+  static const Number native = std::make_shared<const uint32_t>(0);
+  if (file.go == nullptr) return native;
+  const std::lock_guard lock(pool_->mutex);
+  std::erase_if(pool_->taken, [](const auto& entry) { return entry.second.expired(); });
+  if (auto held = pool_->taken[file.number].lock()) return held;
+  const bool is_new = pool_->free.empty();
+  const uint32_t index =
+      is_new ? static_cast<uint32_t>(pool_->programs.size()) : pool_->free.back();
+  if (index >= programs.limits().images) {
+    return Error{ErrorKind::kSystem, "more than " + std::to_string(index - 1) +
+                                         " files with goroutines are probed at once"};
+  }
+  if (auto written = programs.write_image(index, file.image); !written)
+    return std::move(written).error();
+  is_new ? pool_->programs.resize(index + 1) : pool_->free.pop_back();
+  pool_->programs[index] = file.go;
+  Number number(new uint32_t(index), [pool = pool_](const uint32_t* last) {
+    const std::lock_guard locked(pool->mutex);
+    pool->free.push_back(*last);
+    delete last;
+  });
+  pool_->taken[file.number] = number;
+  return number;
+}
+
+std::shared_ptr<const GoProgram> ImageTable::program(uint32_t index) const {
+  const std::lock_guard lock(pool_->mutex);
+  return index < pool_->programs.size() ? pool_->programs[index].lock() : nullptr;
+}
+
+Result<uint32_t> DescriptorTable::take(const Runtime* runtime, const ProbeSpec* spec,
+                                       const PlannedFile* file) {
+  Entry entry{runtime, spec, 0, {}};
+  if (file != nullptr) {
+    entry.file = file->number;
+    entry.go = file->go;
+  }
   if (const auto index = free_->take()) {
-    entries_[*index] = {runtime, spec};
+    entries_[*index] = std::move(entry);
     return *index;
   }
   const uint32_t index = size();
@@ -71,7 +114,7 @@ Result<uint32_t> DescriptorTable::take(const Runtime* runtime, const ProbeSpec* 
     return Error{ErrorKind::kSystem,
                  "all " + std::to_string(capacity_) + " probe descriptors are in use"};
   }
-  entries_.push_back({runtime, spec});
+  entries_.push_back(std::move(entry));
   return index;
 }
 
@@ -103,6 +146,7 @@ struct Attachment::State {
   int pid = kEveryProcess;
   std::shared_ptr<const PlannedFile> planned;
   std::vector<uint32_t> taken;
+  ImageTable::Number image;
   std::map<uint8_t, SiteGroup> groups;  // by kind of probe
   std::vector<AttachedLink> links;
   Relief lasting = Relief::kNone;  // not undone by resume()
@@ -113,6 +157,7 @@ struct Attachment::State {
 
   Status attach_all();
   Status prepare();
+  [[nodiscard]] ms_descriptor descriptor_of(const PlannedProbe& probe) const;
   Status attach_groups();
   Status write_descriptors();
   Status put_back();
@@ -150,13 +195,23 @@ Status Attachment::State::attach_group(uint8_t kind, const SiteGroup& group) {
   return Done{};
 }
 
+ms_descriptor Attachment::State::descriptor_of(const PlannedProbe& probe) const {
+  ms_descriptor descriptor = probe.descriptor;
+  descriptor.vaddr = probe.vaddr;
+  descriptor.image = *image;
+  return descriptor;
+}
+
 Status Attachment::State::prepare() {
+  auto number = descriptors->images().take(*programs, *planned);
+  if (!number) return std::move(number).error();
+  image = std::move(*number);
   for (const ProbePlan& plan : planned->plans) {
     for (const PlannedProbe& probe : plan.probes) {
-      auto index = descriptors->take(plan.runtime, probe.spec);
+      auto index = descriptors->take(plan.runtime, probe.spec, planned.get());
       if (!index) return std::move(index).error();
       taken.push_back(*index);
-      if (auto written = programs->write_descriptor(*index, probe.descriptor); !written)
+      if (auto written = programs->write_descriptor(*index, descriptor_of(probe)); !written)
         return written;
       SiteGroup& group = groups[probe.descriptor.kind];
       group.offsets.push_back(probe.file_offset);
@@ -200,16 +255,15 @@ void Attachment::Detach::operator()(State* state) const {
   // An index must not be taken again before.
   state->programs->detacher().detach(
       state->take_links(Relief::kAll),
-      [taken = std::move(state->taken), free = state->descriptors->free()] {
-        free->give_back(taken);
-      });
+      [taken = std::move(state->taken), free = state->descriptors->free(),
+       image = std::move(state->image)] { free->give_back(taken); });
   delete state;
 }
 
 Result<Attachment> Attachment::attach(Programs& programs, DescriptorTable& descriptors, int pid,
                                       std::shared_ptr<const PlannedFile> file) {
   std::unique_ptr<State, Detach> state(
-      new State{&programs, &descriptors, pid, std::move(file), {}, {}, {}});
+      new State{&programs, &descriptors, pid, std::move(file), {}, {}, {}, {}});
   if (auto attached = state->attach_all(); !attached) return std::move(attached).error();
   return Attachment(std::move(state));
 }
@@ -252,7 +306,7 @@ Status Attachment::State::write_descriptors() {
   auto index = taken.begin();
   for (const ProbePlan& plan : planned->plans) {
     for (const PlannedProbe& probe : plan.probes) {
-      if (auto written = programs->write_descriptor(*index++, probe.descriptor); !written)
+      if (auto written = programs->write_descriptor(*index++, descriptor_of(probe)); !written)
         return written;
     }
   }
@@ -276,8 +330,7 @@ Status Attachment::resume(uint64_t now_ns) {
 }
 
 Result<EnabledTarget> EnabledTarget::enable(Programs& programs, const TargetSetup& target) {
-  auto enabled = programs.enable_target(static_cast<uint32_t>(target.pid), target.id, target.slot,
-                                        target.goroutines);
+  auto enabled = programs.enable_target(static_cast<uint32_t>(target.pid), target.id, target.slot);
   if (!enabled) return std::move(enabled).error();
   return EnabledTarget(&programs, target.id, target.pid);
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,17 +22,57 @@
 #include "agent/base/libbpf_ptr.h"
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
+#include "agent/binary/go_program.h"
 #include "agent/plan/probe_plan.h"
 
 namespace mapscope {
 
-// Hands out descriptor indices; an index carries its meaning (room and probe) for as long as it is
-// taken.
+// What is to be probed in one file, which stays open as long.
+struct PlannedFile {
+  std::string name;
+  std::vector<ProbePlan> plans;  // one for each room that found something
+  UniqueFd file;
+  std::shared_ptr<const GoProgram> go;  // nullptr: native code
+  ms_image image{};                     // all 0 without `go`
+  uint64_t number = next_number();      // never used twice in one run
+
+  // Whether each instruction that is to be probed is in that file, too, where it was planned.
+  [[nodiscard]] bool holds_in(const UniqueFd& other) const;
+  static uint64_t next_number();
+};
+
+// Numbers of the kernel's `images`: one for a file, however many attachments it has, and back when
+// the last of them is detached. Native files share number 0. Threads: any.
+class ImageTable {
+ public:
+  // While one exists, the number is taken.
+  using Number = std::shared_ptr<const uint32_t>;
+
+  // Errors: kSystem when all are taken, or the kernel refuses. REQUIRES: programs outlive the call.
+  Result<Number> take(Programs& programs, const PlannedFile& file);
+  // The program that has the number, or had it last; nullptr: none, or nobody needs it any more.
+  [[nodiscard]] std::shared_ptr<const GoProgram> program(uint32_t index) const;
+
+ private:
+  // A number may outlive the table.
+  struct Pool {
+    std::mutex mutex;
+    std::vector<uint32_t> free;
+    std::map<uint64_t, std::weak_ptr<const uint32_t>> taken;  // by PlannedFile::number
+    std::vector<std::weak_ptr<const GoProgram>> programs{1};  // by number
+  };
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+};
+
+// Hands out descriptor indices; an index carries its meaning (room, probe and file) for as long as
+// it is taken.
 class DescriptorTable {
  public:
   struct Entry {
     const Runtime* runtime = nullptr;  // nullptr: free
     const ProbeSpec* spec = nullptr;
+    uint64_t file = 0;                  // PlannedFile::number; 0: none
+    std::weak_ptr<const GoProgram> go;  // of the file; empty: native code, or nobody needs it more
   };
   explicit DescriptorTable(uint32_t capacity) : capacity_(capacity) {}
 
@@ -49,10 +90,12 @@ class DescriptorTable {
   };
 
   // Errors: kSystem when all are taken.
-  Result<uint32_t> take(const Runtime* runtime, const ProbeSpec* spec);
+  Result<uint32_t> take(const Runtime* runtime, const ProbeSpec* spec,
+                        const PlannedFile* file = nullptr);
   // Their meaning stays readable until they are taken again: records of the last hits may still be
   // in the ring.
   [[nodiscard]] const std::shared_ptr<Free>& free() const { return free_; }
+  [[nodiscard]] ImageTable& images() { return images_; }
   // nullptr for an index that was never taken.
   [[nodiscard]] const Entry* find(uint32_t index) const;
   [[nodiscard]] uint32_t size() const { return static_cast<uint32_t>(entries_.size()); }
@@ -61,16 +104,7 @@ class DescriptorTable {
   uint32_t capacity_;
   std::vector<Entry> entries_;
   std::shared_ptr<Free> free_ = std::make_shared<Free>();
-};
-
-// What is to be probed in one file, which stays open as long.
-struct PlannedFile {
-  std::string name;
-  std::vector<ProbePlan> plans;  // one for each room that found something
-  UniqueFd file;
-
-  // Whether each instruction that is to be probed is in that file, too, where it was planned.
-  [[nodiscard]] bool holds_in(const UniqueFd& other) const;
+  ImageTable images_;
 };
 
 // What the kernel side has to know of a target.
@@ -78,7 +112,6 @@ struct TargetSetup {
   uint32_t id = 0;
   int pid = 0;
   uint32_t slot = 0;  // its counter of inserts
-  ms_goroutine_layout goroutines{};
 };
 
 // While it exists, hits of the process count.

@@ -114,6 +114,7 @@ void set_limits(const mapscope_bpf& skeleton, const Limits& limits, Mode mode) {
   bpf_map__set_max_entries(skeleton.maps.map_writers, entries_in(races, MS_STARTS));
 
   bpf_map__set_max_entries(skeleton.maps.descriptors, limits.probes);
+  bpf_map__set_max_entries(skeleton.maps.images, limits.images);
   bpf_map__set_max_entries(skeleton.maps.hits, limits.probes);
   bpf_map__set_max_entries(skeleton.maps.targets, limits.targets);
   bpf_map__set_max_entries(skeleton.maps.inserts, limits.targets);
@@ -232,6 +233,13 @@ Status Programs::write_descriptor(uint32_t index, const ms_descriptor& descripto
   return Done{};
 }
 
+Status Programs::write_image(uint32_t index, const ms_image& image) {
+  const int failed =
+      bpf_map_update_elem(bpf_map__fd(skeleton_->maps.images), &index, &image, BPF_ANY);
+  if (failed != 0) return system_error("image " + std::to_string(index), -failed);
+  return Done{};
+}
+
 // Bit 1 of EFLAGS is always set: every hit is skipped.
 void Programs::silence(uint32_t index) {
   ms_descriptor descriptor{};
@@ -239,10 +247,8 @@ void Programs::silence(uint32_t index) {
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.descriptors), &index, &descriptor, BPF_ANY);
 }
 
-Status Programs::enable_target(uint32_t tgid, uint32_t id, uint32_t slot,
-                               const ms_goroutine_layout& goroutines) {
+Status Programs::enable_target(uint32_t tgid, uint32_t id, uint32_t slot) {
   ms_target target{};
-  target.goroutines = goroutines;
   target.id = id;
   target.slot = slot;
   const int failed =

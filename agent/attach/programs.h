@@ -42,6 +42,7 @@ struct Limits {
   uint32_t ring_bytes = 16U << 20U;  // a power of two, at least a page
   uint32_t targets = 4096;
   uint32_t probes = 16384;
+  uint32_t images = 1024;  // files with facts of their own
   uint32_t open_resizes = 16384;
   uint32_t threads = 16384;                 // that resize maps
   uint32_t waits = 16384;                   // threads of targets that sleep on a lock
@@ -82,11 +83,12 @@ class Programs {
   // The file that probes in `fd` stand in: below an overlay, where there is one.
   [[nodiscard]] Result<FileIdentity> identify(int fd) const;
   Status write_descriptor(uint32_t index, const ms_descriptor& descriptor);
+  // What descriptors that name this number read. 0 is that of native files, and is never written.
+  Status write_image(uint32_t index, const ms_image& image);
   // From the return of this call on, hits of that probe do not count.
   void silence(uint32_t index);
   // From the return of this call on, hits of the process count.
-  Status enable_target(uint32_t tgid, uint32_t id, uint32_t slot,
-                       const ms_goroutine_layout& goroutines);
+  Status enable_target(uint32_t tgid, uint32_t id, uint32_t slot);
   // Not so once the process has ended or executed another program, which has a record then.
   [[nodiscard]] bool is_enabled(uint32_t tgid, uint32_t id) const;
   // Never fails: a target that the kernel has already dropped is fine.

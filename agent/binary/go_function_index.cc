@@ -55,6 +55,16 @@ std::vector<size_t> GoFunctionIndex::starting_with(const GoPclntab& table,
   return found;
 }
 
+std::vector<size_t> GoFunctionIndex::matching(
+    const GoPclntab& table, const std::function<bool(const std::string&)>& wanted) {
+  std::vector<size_t> found;
+  for_each_name(table, [&](size_t index, const std::string& name) {
+    if (wanted(name)) found.push_back(index);
+    return true;
+  });
+  return found;
+}
+
 std::optional<size_t> GoFunctionIndex::find(const GoPclntab& table, std::string_view name) const {
   const uint64_t hash = hash_of(name);
   auto at = std::lower_bound(entries_.begin(), entries_.end(), hash << 32);

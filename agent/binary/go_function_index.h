@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +30,9 @@ class GoFunctionIndex {
   static std::vector<size_t> starting_with(const GoPclntab& table,
                                            std::span<const std::string_view> prefixes,
                                            size_t max_functions);
+  // Those whose names are `wanted`, in code order. Reads every name.
+  static std::vector<size_t> matching(const GoPclntab& table,
+                                      const std::function<bool(const std::string&)>& wanted);
 
  private:
   std::vector<uint64_t> entries_;  // hash of the name << 32 | index in the table; sorted

@@ -152,6 +152,25 @@ std::vector<GoFunction> GoProgram::functions(std::span<const std::string_view> p
   return found;
 }
 
+GoText GoProgram::text() const { return {impl_->module->data.text, impl_->module->data.text_end}; }
+
+std::vector<GoText> GoProgram::text_of(
+    const std::function<bool(const std::string&)>& wanted) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<GoText> ranges;
+  for (const size_t index : GoFunctionIndex::matching(impl_->table(), wanted)) {
+    const auto begin = impl_->table().entry(index);
+    const auto end = impl_->table().entry(index + 1);
+    if (!begin || !end || *end <= *begin) continue;
+    if (!ranges.empty() && ranges.back().end == *begin) {
+      ranges.back().end = *end;
+    } else {
+      ranges.push_back({*begin, *end});
+    }
+  }
+  return ranges;
+}
+
 std::optional<GoFunction> GoProgram::function_at(uint64_t vaddr) const {
   const std::lock_guard lock(impl_->mutex);
   const auto index = impl_->table().find(vaddr);

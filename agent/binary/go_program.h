@@ -17,6 +17,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,12 @@ struct GoFunction {
   std::string name;  // as in the pclntab, with its type parameters
   uint64_t vaddr = 0;
   uint64_t size = 0;  // up to the next function, padding included
+};
+
+// Code: [begin, end).
+struct GoText {
+  uint64_t begin = 0;
+  uint64_t end = 0;
 };
 
 // One line of a traceback.
@@ -91,6 +98,11 @@ class GoProgram {
   // names.
   [[nodiscard]] std::vector<GoFunction> functions(std::span<const std::string_view> prefixes,
                                                   size_t max_functions) const;
+  // All of its code.
+  [[nodiscard]] GoText text() const;
+  // That of the functions whose names are `wanted`, by address, neighbours in one. Reads all names.
+  [[nodiscard]] std::vector<GoText> text_of(
+      const std::function<bool(const std::string&)>& wanted) const;
   // The function whose code holds this address.
   [[nodiscard]] std::optional<GoFunction> function_at(uint64_t vaddr) const;
   // Innermost inlined call first, the function itself last; empty when no function holds it. For a
