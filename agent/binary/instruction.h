@@ -3,8 +3,8 @@
 //
 // In:      bytes that may be anything.   Errors: kUnsupported when they do not decode.
 // Threads: pure functions.   Source: capstone; the prefix and opcode bytes are read here, as the
-// kernel's probes do. What an instruction writes is believed of a short list of them only; any
-// other is taken to write everything.
+// kernel's probes do. Which registers an instruction writes is what capstone says, with its
+// omissions filled in; a test holds that against the processor.
 #pragma once
 
 #include <array>

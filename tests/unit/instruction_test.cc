@@ -135,9 +135,38 @@ TEST(Instruction, WrittenRegistersAreThoseThatMayChange) {
   EXPECT_TRUE(one({0xf0, 0x48, 0xff, 0x07}).writes_memory);
 }
 
-TEST(Instruction, WhatIsNotKnownWritesEverything) {
-  for (const Instruction& in : {one({0x0f, 0xa2}), one({0xf3, 0x48, 0xab}), one({0xc9})}) {
-    EXPECT_EQ(in.written, kAllRegisters) << in.text;  // cpuid, rep stosq, leave
+// What compilers use from GOAMD64=v3 and -march=x86-64-v3 on.
+TEST(Instruction, NewerInstructionsWriteTheirFirstOperand) {
+  const RegisterSet cx = set_of(Register::kCx);
+  EXPECT_EQ(one({0xc4, 0xe2, 0xf1, 0xf7, 0xc8}).written, cx);     // shlx rcx, rax, rcx
+  EXPECT_EQ(one({0xc4, 0xe2, 0xf3, 0xf7, 0xc8}).written, cx);     // shrx
+  EXPECT_EQ(one({0xc4, 0xe2, 0xf2, 0xf7, 0xc8}).written, cx);     // sarx
+  EXPECT_EQ(one({0xc4, 0xe3, 0xfb, 0xf0, 0xc8, 1}).written, cx);  // rorx
+  EXPECT_EQ(one({0xc4, 0xe2, 0xf0, 0xf2, 0xcb}).written, cx);     // andn rcx, rcx, rbx
+  EXPECT_EQ(one({0xc4, 0xe2, 0xf0, 0xf3, 0xc8}).written, cx);     // blsr rcx, rax
+  EXPECT_EQ(one({0x0f, 0x38, 0xf0, 0x08}).written, cx);           // movbe ecx, [rax]
+  EXPECT_EQ(one({0xc4, 0xe2, 0xeb, 0xf6, 0xcb}).written,
+            cx | set_of(Register::kDx));                    // mulx rcx, rdx, rbx
+  EXPECT_EQ(one({0xc5, 0xfa, 0x6f, 0x08}).written, 0U);     // vmovdqu xmm1, [rax]
+  const Instruction store = one({0x0f, 0x38, 0xf1, 0x08});  // movbe [rax], ecx
+  EXPECT_EQ(store.written, 0U);
+  EXPECT_TRUE(store.writes_memory);
+  EXPECT_TRUE(one({0x44, 0x0f, 0x11, 0x38}).writes_memory);  // movups [rax], xmm15
+}
+
+TEST(Instruction, UnnamedOperandsCount) {
+  EXPECT_EQ(one({0x0f, 0xa2}).written, set_of(Register::kAx) | set_of(Register::kBx) |
+                                           set_of(Register::kCx) | set_of(Register::kDx));  // cpuid
+  EXPECT_EQ(one({0xf3, 0x48, 0xab}).written,
+            set_of(Register::kDi) | set_of(Register::kCx));                       // rep stosq
+  EXPECT_EQ(one({0xc9}).written, set_of(Register::kSp) | set_of(Register::kBp));  // leave
+  EXPECT_EQ(one({0xd7}).written, set_of(Register::kAx));                          // xlatb
+  EXPECT_TRUE(one({0xf3, 0x48, 0xab}).writes_memory);
+}
+
+TEST(Instruction, WhatLeavesTheProgramWritesEverything) {
+  for (const Instruction& in : {one({0x0f, 0x05}), one({0xcc}), one({0xf4})}) {
+    EXPECT_EQ(in.written, kAllRegisters) << in.text;  // syscall, int3, hlt
     EXPECT_TRUE(in.writes_memory) << in.text;
   }
 }
