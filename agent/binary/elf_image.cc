@@ -85,6 +85,7 @@ struct ElfImage::Impl {
   UniqueFd fd;
   uint64_t file_bytes = 0;
   std::vector<LoadSegment> segments;
+  std::optional<LoadedSection> dynamic;
   std::vector<char> section_names;
   std::vector<NamedSection> loaded_sections;
   size_t section_count = 0;
@@ -148,6 +149,7 @@ Status ElfImage::Impl::read_segments(Elf* elf) {
     }
     if (header.p_type == PT_NOTE)
       read_build_id(elf, header.p_offset, header.p_filesz, header.p_align);
+    if (header.p_type == PT_DYNAMIC) dynamic = LoadedSection{header.p_vaddr, header.p_filesz};
     if (header.p_type != PT_LOAD) continue;
     const bool executable = (header.p_flags & PF_X) != 0;
     if (!inside_file(header.p_offset, header.p_filesz) ||
@@ -310,6 +312,7 @@ const std::string& ElfImage::name() const { return impl_->name; }
 const std::string& ElfImage::build_id() const { return impl_->build_id; }
 size_t ElfImage::function_count() const { return impl_->functions.size(); }
 std::span<const LoadSegment> ElfImage::load_segments() const { return impl_->segments; }
+std::optional<LoadedSection> ElfImage::dynamic() const { return impl_->dynamic; }
 bool ElfImage::has_sections() const { return impl_->section_count > 1; }
 const UniqueFd& ElfImage::descriptor() const { return impl_->fd; }
 

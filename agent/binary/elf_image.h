@@ -74,6 +74,8 @@ class ElfImage {
   [[nodiscard]] std::span<const LoadSegment> load_segments() const;
   // The first one of this name; nullopt also when it lies outside the file.
   [[nodiscard]] std::optional<LoadedSection> find_section(std::string_view section) const;
+  // What tells the loader about relocations: PT_DYNAMIC, as in the file; nullopt without one.
+  [[nodiscard]] std::optional<LoadedSection> dynamic() const;
   // Whether there are section headers at all; a file needs none to run.
   [[nodiscard]] bool has_sections() const;
   // Lives as long as the image.

@@ -114,6 +114,7 @@ Result<std::optional<GoProgram>> GoProgram::open(const ElfImage& image) {
   if (!bytes) return std::move(bytes).error();
   std::optional<GoBuild> build = read_go_build(image, *bytes);
   if (!build && !has_go_sections(image)) return std::optional<GoProgram>();
+  if (bytes->relocate(image)) build = read_go_build(image, *bytes);
   if (!build) build.emplace();
   if (!build->text.empty() && build->version == GoVersion{}) {
     return Error{ErrorKind::kUnsupported,

@@ -5,8 +5,7 @@
 // In:      an ELF image that somebody hostile may have written and may be changing.
 // How:     the runtime's own tables (build info, pclntab, moduledata, types), Go 1.15 to 1.27; read
 //          by pread in blocks when asked for, because a mapped file that shrinks kills the reader.
-//          PIE words are used as they stand in the file: Go's linker and GNU ld write them in
-//          place.
+//          Words of position-independent files are read with their relocations applied.
 // Errors:  kUnsupported (a Go program beyond what was checked), kCorrupt (tables that contradict
 //          each other or the file). A look-up that meets a contradiction finds nothing.
 // Limits:  every count and length is bounded by the bytes there are; a look-up takes bounded time.

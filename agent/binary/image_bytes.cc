@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "agent/binary/relocations.h"
+
 namespace mapscope {
 namespace {
 
@@ -34,6 +36,15 @@ Result<ImageBytes> ImageBytes::open(const ElfImage& image) {
   return ImageBytes(std::move(fd), image.load_segments());
 }
 
+bool ImageBytes::relocate(const ElfImage& image) {
+  const auto dynamic = image.dynamic();
+  if (!dynamic) return false;
+  relocations_ = read_relocations(*this, *dynamic);
+  if (relocations_.empty()) return false;
+  blocks_ = std::vector<Block>(kSets * kWays);
+  return true;
+}
+
 const LoadSegment* ImageBytes::segment_of(uint64_t vaddr) const {
   for (const LoadSegment& segment : segments_) {
     if (vaddr >= segment.vaddr && vaddr - segment.vaddr < segment.bytes) return &segment;
@@ -56,7 +67,27 @@ const ImageBytes::Block& ImageBytes::block(uint64_t number) const {
   oldest->number = number;
   oldest->last_use = ++uses_;
   oldest->bytes = read_at(fd_, number * kBlockBytes, *oldest->data);
+  apply_relocations(oldest);
   return *oldest;
+}
+
+// A word may begin in the block before, or end in the one behind.
+void ImageBytes::apply_relocations(Block* block) const {
+  const uint64_t begin = block->number * kBlockBytes;
+  const uint64_t end = begin + block->bytes;
+  constexpr uint64_t kWord = sizeof(Relocation::value);
+  const uint64_t first = begin < kWord ? 0 : begin - kWord + 1;
+  auto at = std::lower_bound(
+      relocations_.begin(), relocations_.end(), first,
+      [](const Relocation& relocation, uint64_t offset) { return relocation.offset < offset; });
+  for (; at != relocations_.end() && at->offset < end; ++at) {
+    std::array<std::byte, kWord> word;
+    std::memcpy(word.data(), &at->value, kWord);
+    for (uint64_t i = 0; i < kWord; ++i) {
+      const uint64_t place = at->offset + i;
+      if (place >= begin && place < end) (*block->data)[place - begin] = word[i];
+    }
+  }
 }
 
 std::span<const std::byte> ImageBytes::view(uint64_t vaddr) const {
@@ -102,6 +133,12 @@ std::optional<std::string> ImageBytes::text(uint64_t vaddr, size_t max_bytes) co
 uint64_t ImageBytes::available(uint64_t vaddr) const {
   const LoadSegment* segment = segment_of(vaddr);
   return segment == nullptr ? 0 : segment->bytes - (vaddr - segment->vaddr);
+}
+
+std::optional<uint64_t> ImageBytes::file_offset(uint64_t vaddr) const {
+  const LoadSegment* segment = segment_of(vaddr);
+  if (segment == nullptr) return std::nullopt;
+  return segment->offset + (vaddr - segment->vaddr);
 }
 
 std::optional<uint8_t> ByteCursor::byte() {

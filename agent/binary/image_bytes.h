@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/binary/image_bytes.h – the bytes of an ELF file at link-time addresses, read when asked
-// for.
+// for; once relocated, as the loader leaves them in memory when it puts the file where it was
+// linked for.
 //
-// In:      the segments of an ElfImage; the file may change or shrink while it is read.
-// How:     pread in blocks of 16 KiB; the last 64 of them (1 MiB) stay in memory.
+// In:      the segments and relocations of an ElfImage; the file may change or shrink while it is
+//          read.
+// How:     pread in blocks of 16 KiB; the last 64 of them (1 MiB) stay in memory. Relocations are
+//          applied to a block when it is read; only those are kept whose value is not in the file
+//          (16 bytes each, at most kMaxRelocations).
 // Errors:  an address outside the file, or a read that fails, gives fewer bytes or none.
 // Threads: one at a time: reading changes the cache.   Owns: a duplicate of the descriptor.
 #pragma once
@@ -31,12 +35,23 @@ constexpr uint64_t align_up(uint64_t vaddr, uint64_t alignment) {
   return vaddr > UINT64_MAX - alignment ? UINT64_MAX : vaddr + (alignment - rest);
 }
 
+constexpr size_t kMaxRelocations = 2'000'000;
+
+// A word that the loader fills in.
+struct Relocation {
+  uint64_t offset = 0;  // in the file
+  uint64_t value = 0;
+};
+
 class ImageBytes {
  public:
   static constexpr size_t kBlockBytes = 16 << 10;
 
   // Errors: no descriptor left.
   static Result<ImageBytes> open(const ElfImage& image);
+  // From here on relocations are applied. True when some bytes are others than in the file. Reads
+  // the whole table, which takes milliseconds in a large file: for programs that need it.
+  bool relocate(const ElfImage& image);
 
   // Some bytes at an address, at least one, up to the end of a block or of the segment; empty when
   // there are none. Valid until the next call of anything here.
@@ -47,6 +62,8 @@ class ImageBytes {
   [[nodiscard]] std::optional<std::string> text(uint64_t vaddr, size_t max_bytes) const;
   // Bytes of the file from an address to the end of its segment; 0 outside.
   [[nodiscard]] uint64_t available(uint64_t vaddr) const;
+  // Where an address is in the file; nullopt outside.
+  [[nodiscard]] std::optional<uint64_t> file_offset(uint64_t vaddr) const;
   // Little-endian.
   template <typename T>
   [[nodiscard]] std::optional<T> load(uint64_t vaddr) const {
@@ -70,10 +87,12 @@ class ImageBytes {
   ImageBytes(UniqueFd fd, std::span<const LoadSegment> segments);
   [[nodiscard]] const LoadSegment* segment_of(uint64_t vaddr) const;
   const Block& block(uint64_t number) const;
+  void apply_relocations(Block* block) const;
 
   UniqueFd fd_;
   std::vector<LoadSegment> segments_;
-  mutable std::vector<Block> blocks_;  // kSets groups of kWays
+  std::vector<Relocation> relocations_;  // by offset
+  mutable std::vector<Block> blocks_;    // kSets groups of kWays
   mutable uint64_t uses_ = 0;
 };
 
