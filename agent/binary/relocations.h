@@ -20,8 +20,7 @@
 
 namespace mapscope {
 
-// Those whose value is not in the file already, by offset; where two overlap, the loader's later
-// one comes later. `bytes` without relocations applied.
+// Those whose value is not in the file already, by offset. `bytes` without relocations applied.
 std::vector<Relocation> read_relocations(const ImageBytes& bytes, const LoadedSection& dynamic);
 
 }  // namespace mapscope

@@ -13,6 +13,7 @@ Seeds make_seeds() {
     const Bytes whole = make_go_image(format, version).bytes;
     const auto half = whole.begin() + static_cast<ptrdiff_t>(whole.size() / 2);
     seeds[version] = whole;
+    seeds[std::string(version) + ".relocated"] = relocate(make_go_image(format, version)).bytes;
     seeds[std::string(version) + ".half"] = {whole.begin(), half};
   }
   return seeds;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 #include <utility>
 
@@ -146,6 +147,54 @@ TEST_P(GoFormats, MapTypeHasItsNameAndSizes) {
   EXPECT_TRUE(program->map_types(0).empty());
 }
 
+TEST_P(GoFormats, RelocatedWordsAreReadAsTheLoaderWritesThem) {
+  const test::RelocatedImage relocated = test::relocate(image_);
+  EXPECT_GT(relocated.entries, 5U);
+  const auto program = open_go(relocated.bytes);
+  ASSERT_TRUE(program) << program.error().text;
+  ASSERT_TRUE(*program);
+  EXPECT_EQ((*program)->build().text, GetParam().second);
+  EXPECT_EQ(text_of((*program)->frames(GoImage::kMain + 0x18)),
+            "main.inner b.go:31\nmain.outer a.go:21\nmain.main a.go:10\n");
+  const auto map = (*program)->map_type(GoImage::vaddr(image_.map_type));
+  ASSERT_TRUE(map);
+  EXPECT_EQ(map->key_bytes, 16U);
+  // Without the table the words are 0.
+  Bytes bytes = relocated.bytes;
+  bytes[relocated.dynamic_segment] = 0;
+  const auto unrelocated = open_go(bytes);
+  EXPECT_TRUE(!unrelocated || !*unrelocated ||
+              !(*unrelocated)->map_type(GoImage::vaddr(image_.map_type)));
+}
+
+TEST_P(GoFormats, HostileRelocationsAreBounded) {
+  const test::RelocatedImage image = test::relocate(image_);
+  const uint64_t words[] = {0,
+                            1,
+                            7,
+                            16,
+                            24,
+                            1ULL << 32,
+                            kHuge,
+                            UINT64_MAX - 7,
+                            UINT64_MAX,
+                            GoImage::kBase,
+                            GoImage::vaddr(image.bytes.size()),
+                            GoImage::vaddr(image.bytes.size() - 4)};
+  // The three values of the dynamic table, and the members of the first entries.
+  const size_t places[] = {
+      image.dynamic + 8,         image.dynamic + 24, image.dynamic + 40, image.table,
+      image.table + 8,           image.table + 16,   image.table + 24,   image.dynamic_segment + 16,
+      image.dynamic_segment + 32};
+  for (const size_t place : places) {
+    for (const uint64_t word : words) {
+      Bytes bytes = image.bytes;
+      std::memcpy(bytes.data() + place, &word, sizeof(word));
+      test::ask_everything(bytes);
+    }
+  }
+}
+
 TEST_P(GoFormats, GoroutineLayoutIsHeldAgainstTheCode) {
   const auto elf = test::open_image_of(image_.bytes);
   ASSERT_TRUE(elf);
@@ -256,6 +305,37 @@ TEST(GoBuildInfo, VersionsAreReadFromEveryForm) {
   for (const char* text : {"", "go", "go1", "go1.", "devel +abcdef", "gox.y", "1.24.4", "go-1.2"}) {
     EXPECT_FALSE(parse_go_version(text)) << text;
   }
+}
+
+TEST(GoBuildInfo, ExperimentsStandBehindTheVersion) {
+  using Names = std::vector<std::string>;
+  const std::pair<const char*, Names> known[] = {
+      {"go1.24.4 X:noswissmap", {"noswissmap"}},
+      {"go1.25.0 X:jsonv2,noswissmap", {"jsonv2", "noswissmap"}},
+      {"go1.26.0-X:jsonv2,greenteagc", {"jsonv2", "greenteagc"}},
+      {"go1.26.0-custom X:jsonv2", {"jsonv2"}},
+      {"go1.26.0", {}},
+      {"go1.26.0-X:", {}},
+      {"X:jsonv2", {}},
+      {"go1.26.0-MAX:jsonv2", {}}};
+  for (const auto& [text, names] : known) {
+    GoBuild build;
+    set_go_version(&build, text);
+    EXPECT_EQ(build.experiments, names) << text;
+  }
+}
+
+TEST(GoBuild, WithoutSettingsAProfileIsPossibleSince120) {
+  GoBuild build;
+  EXPECT_TRUE(build.may_have_profile()) << "of unknown version";
+  build.version = {1, 19, 8};
+  EXPECT_FALSE(build.may_have_profile());
+  build.version = {1, 20, 0};
+  EXPECT_TRUE(build.may_have_profile());
+  build.has_settings = true;
+  EXPECT_FALSE(build.may_have_profile());
+  build.profile = "default.pgo";
+  EXPECT_TRUE(build.may_have_profile());
 }
 
 TEST(GoProgram, DevelopmentVersionWithoutANumberIsNamed) {

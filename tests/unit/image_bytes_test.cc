@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/binary/image_bytes.h"
 
+#include <elf.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "tests/support/go_image.h"
@@ -48,6 +50,37 @@ TEST_F(ImageBytesTest, ReadGoesOnFromBlockToBlock) {
   for (size_t i = 0; i < out.size(); ++i) {
     ASSERT_EQ(static_cast<uint8_t>(out[i]), pattern(start + i)) << i;
   }
+}
+
+// One word over the edge of two blocks, one that is in the file already, one of another kind.
+TEST_F(ImageBytesTest, RelocationsAreAppliedToEveryBlock) {
+  constexpr uint64_t kValue = 0x1122334455667788;
+  constexpr size_t kEdge = ImageBytes::kBlockBytes - 3;
+  constexpr size_t kDynamic = 2 * ImageBytes::kBlockBytes;
+  constexpr size_t kTable = kDynamic + 4 * sizeof(Elf64_Dyn);
+  uint64_t known = 0;
+  std::memcpy(&known, image_.bytes.data() + 0x3000, sizeof(known));
+  const Elf64_Rela table[] = {
+      {GoImage::vaddr(kEdge), R_X86_64_RELATIVE, static_cast<int64_t>(kValue)},
+      {GoImage::vaddr(0x3000), R_X86_64_RELATIVE, static_cast<int64_t>(known)},
+      {GoImage::vaddr(0x3100), R_X86_64_64, 5}};
+  image_.put(kDynamic, Elf64_Dyn{DT_RELA, {GoImage::vaddr(kTable)}});
+  image_.put(kDynamic + 16, Elf64_Dyn{DT_RELASZ, {sizeof(table)}});
+  image_.put(kDynamic + 32, Elf64_Dyn{DT_RELAENT, {sizeof(Elf64_Rela)}});
+  image_.put(kDynamic + 48, Elf64_Dyn{DT_NULL, {0}});
+  image_.put_bytes(kTable, table, sizeof(table));
+  image_.put(image_.segments + 56, uint32_t{PT_DYNAMIC});
+  image_.put(image_.segments + 56 + 16, GoImage::vaddr(kDynamic));
+  image_.put(image_.segments + 56 + 32, uint64_t{4 * sizeof(Elf64_Dyn)});
+  const auto elf = test::open_image_of(image_.bytes);
+  ASSERT_TRUE(elf);
+  ImageBytes bytes = open();
+  EXPECT_NE(bytes.load<uint64_t>(GoImage::vaddr(kEdge)), kValue);
+  EXPECT_TRUE(bytes.relocate(*elf));
+  EXPECT_EQ(bytes.load<uint64_t>(GoImage::vaddr(kEdge)), kValue);
+  EXPECT_EQ(bytes.load<uint8_t>(GoImage::vaddr(kEdge - 1)), pattern(kEdge - 1));
+  EXPECT_EQ(bytes.load<uint8_t>(GoImage::vaddr(kEdge + 8)), pattern(kEdge + 8));
+  EXPECT_EQ(bytes.load<uint8_t>(GoImage::vaddr(0x3100)), pattern(0x3100));
 }
 
 TEST_F(ImageBytesTest, ReadStopsAtTheEndOfTheSegment) {
