@@ -14,6 +14,8 @@
 #include <functional>
 #include <utility>
 
+#include "agent/binary/foreign.h"
+
 namespace mapscope {
 namespace {
 
@@ -290,6 +292,8 @@ Result<ElfImage> ElfImage::open(const UniqueFd& fd, std::string name) {
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return system_error(impl->name, errno);
   if (!S_ISREG(status.st_mode)) return unsupported(impl->name, "not a regular file");
+  if (const std::string script = script_of(fd); !script.empty())
+    return unsupported(impl->name, script + "; only ELF programs have maps to watch");
   impl->file_bytes = static_cast<uint64_t>(status.st_size);
   impl->fd = UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
   if (!impl->fd.valid()) return system_error(impl->name, errno);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "agent/binary/foreign.h"
+
 namespace mapscope {
 
 Result<Program> Program::open(const UniqueFd& fd, std::string name) {
@@ -10,6 +12,9 @@ Result<Program> Program::open(const UniqueFd& fd, std::string name) {
   if (!elf) return std::move(elf).error();
   Result<std::optional<GoProgram>> go = GoProgram::open(*elf);
   if (!go) return std::move(go).error();
+  if (!*go) {
+    if (auto foreign = foreign_program(*elf)) return *std::move(foreign);
+  }
   Program program{std::move(*elf), nullptr};
   if (*go) program.go = std::make_shared<const GoProgram>(std::move(**go));
   return program;

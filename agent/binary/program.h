@@ -18,7 +18,8 @@ struct Program {
   ElfImage elf;
   std::shared_ptr<const GoProgram> go;  // nullptr: not a Go program
 
-  // Errors: those of ElfImage::open(); a Go program with unusable tables is an error too.
+  // Errors: those of ElfImage::open(); a Go program with unusable tables is one, too, and what
+  // foreign_program() names.
   static Result<Program> open(const UniqueFd& fd, std::string name);
 
   // A function by its exact name, from the Go tables where there are any, otherwise from the ELF

@@ -14,12 +14,16 @@ namespace mapscope::test {
 
 int GoBinary::minor() const { return std::stoi(version.substr(version.find('.') + 1)); }
 
+std::string go_fixture_root() {
+  const char* root = std::getenv("MAPSCOPE_GO_FIXTURES");
+  return root == nullptr ? "" : root;
+}
+
 std::vector<GoBinary> go_binaries(const std::string& build, const std::string& program) {
   std::vector<GoBinary> found;
-  const char* root = std::getenv("MAPSCOPE_GO_FIXTURES");
+  const std::string root = go_fixture_root();
   std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(root == nullptr ? "" : root, ignored)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root, ignored)) {
     const auto& path = entry.path();
     GoBinary binary{path.parent_path().parent_path().filename(), path.parent_path().filename(),
                     path.filename(), path};
@@ -32,7 +36,7 @@ std::vector<GoBinary> go_binaries(const std::string& build, const std::string& p
   std::sort(found.begin(), found.end(),
             [](const GoBinary& a, const GoBinary& b) { return a.path < b.path; });
   EXPECT_FALSE(found.empty()) << "no " << build << " build of " << program << " in "
-                              << (root == nullptr ? "MAPSCOPE_GO_FIXTURES, which is not set" : root)
+                              << (root.empty() ? "MAPSCOPE_GO_FIXTURES, which is not set" : root)
                               << ": build the Go fixtures first";
   return found;
 }

@@ -12,12 +12,16 @@ namespace mapscope::test {
 
 struct GoBinary {
   std::string version;  // "1.27"
-  std::string build;    // "plain", "stripped", "pie", "pgo", "noswissmap"
+  std::string build;    // "plain", "pie-lld", "v3-pgo" …: tests/go/build lists them
   std::string program;  // "grow"
   std::string path;
 
   [[nodiscard]] int minor() const;
+  [[nodiscard]] bool has_profile() const { return build.find("pgo") != std::string::npos; }
 };
+
+// MAPSCOPE_GO_FIXTURES; "" when it is not set.
+std::string go_fixture_root();
 
 // Those of one build and of one program, "" for all. Fails the test when there are none, which is
 // also so when the variable is not set.

@@ -39,7 +39,7 @@ TEST(GoInspect, VersionProfileAndGoroutinesAreTold) {
     const json out = json::parse(inspection_json(inspection_of(binary)));
     EXPECT_EQ(out["supported"], true);
     EXPECT_TRUE(out["go"]["version"].get<std::string>().starts_with("go" + binary.version));
-    EXPECT_EQ(out["go"].contains("profile"), binary.build.starts_with("pgo"));
+    EXPECT_EQ(out["go"].contains("profile"), binary.has_profile());
     EXPECT_EQ(out["go"]["goroutines"]["g"], "r14");
     const std::string text = inspection_text(inspection_of(binary));
     EXPECT_NE(text.find("go" + binary.version), std::string::npos);
@@ -53,6 +53,17 @@ TEST(GoInspect, EveryRoomOfAProgramIsShown) {
     ASSERT_EQ(out["rooms"].size(), 2U) << binary.path;
     EXPECT_EQ(out["rooms"][1]["runtime"], "sync_map");
     for (const json& room : out["rooms"]) EXPECT_EQ(room["partial"], false) << binary.path;
+  }
+}
+
+TEST(GoInspect, ProgramsWithOtherMapsAreRefusedByName) {
+  for (const auto& [program, reason] :
+       {std::pair("gccgo", "built by gccgo"), std::pair("packed", "packed by UPX")}) {
+    GoBinary binary;
+    binary.path = go_fixture_root() + "/other/" + program;
+    const json out = json::parse(inspection_json(inspection_of(binary)));
+    EXPECT_EQ(out["supported"], false);
+    EXPECT_NE(out["reason"].get<std::string>().find(reason), std::string::npos) << out;
   }
 }
 

@@ -12,8 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 6> kBuilds = {"plain", "stripped",  "pie",
-                                                "pgo",   "pgo-small", "noswissmap"};
+constexpr std::array<const char*, 10> kBuilds = {"plain",    "stripped",  "pie",       "pie-lld",
+                                                 "pie-relr", "pgo",       "pgo-small", "v3",
+                                                 "v3-pgo",   "noswissmap"};
 
 std::vector<GoFixture> find_fixtures() {
   std::vector<GoFixture> found;

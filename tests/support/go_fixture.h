@@ -11,7 +11,8 @@ namespace mapscope::test {
 
 struct GoFixture {
   std::string version;  // "1.27"; "" when there are none: the test that gets it fails
-  std::string build;    // plain, stripped, pie, pgo, noswissmap
+  std::string
+      build;  // plain, stripped, pie, pie-lld, pie-relr, pgo, pgo-small, v3, v3-pgo, noswissmap
   std::string directory;
 
   [[nodiscard]] std::string program(const std::string& name) const {
