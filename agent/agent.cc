@@ -80,7 +80,7 @@ class Agent {
         watcher_(
             programs_, descriptors_, targets_, symbolizer_, kernel,
             {options.mode, options.selection.active() ? Sharing::kShared : Sharing::kPerProcess,
-             costs, options.budget}),
+             costs, options.budget, options.go_strict}),
         pipeline_(targets_, descriptors_, symbolizer_, options.events) {}
 
   Status run(Startup startup) {

@@ -108,7 +108,8 @@ Diagnosis diagnose() {
                 check_uprobe_multi(out.kernel),
                 check_lockdown(),
                 check_perf_paranoid(),
-                check_jit()};
+                check_jit(),
+                check_go()};
   forgive_perf_events(&out);
   out.privileges =
       report_privileges(is_older(out.kernel) ? AttachMethod::kPerf : AttachMethod::kMulti);

@@ -194,4 +194,10 @@ Check check_jit() {
   return ok("jit", line ? "on" : "cannot be seen from here");
 }
 
+Check check_go() {
+  return ok("go",
+            "1.15 to 1.27 are checked; newer ones are watched as unverified, where they prove to "
+            "keep their maps as 1.27 does");
+}
+
 }  // namespace mapscope

@@ -25,5 +25,6 @@ Check check_uprobe_multi(const std::string& release);
 Check check_lockdown();
 Check check_perf_paranoid();
 Check check_jit();
+Check check_go();  // which versions this agent knows
 
 }  // namespace mapscope

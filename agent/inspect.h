@@ -7,9 +7,10 @@
 //
 // --json prints one object; absent members are unknown, addresses are hex strings:
 //   {"binary":"./store","build_id":"589e…","kernel":"6.18","mode":"resizes","supported":true,
-//    "go":{"version":"go1.23.5","profile":"default.pgo","experiments":["noswissmap"],
+//    "go":{"version":"go1.23.5","profile":"default.pgo","settings_known":true,
+//      "experiments":["noswissmap"],
 //      "goroutines":{"g":"r14","status":152,"goid":160,"start_pc":304,"m_id":232,"m_curg":192,"m_p":208}},
-//    "rooms":[{"runtime":"ROOM","version":"…","partial":false,
+//    "rooms":[{"runtime":"ROOM","version":"…","unverified":true,"partial":false,
 //      "probes":[{"kind":"begin","symbol":"mapscope_map_grow","site":"entry",
 //        "function":"mapscope_map_grow","offset":0,"vaddr":"0x1180","file_offset":"0x1180",
 //        "instruction":"nop","class":"emulated","why":"a resize begins",
@@ -20,11 +21,13 @@
 //      "absent":["mapscope_map_insert"]}],
 //    "refused":[{"runtime":"ROOM","reason":"…"}]}
 // `function` holds the probed instruction: `symbol`, or what the compiler put a copy of it into.
-// `unseen` are copies without a probe; with one of them the room is `partial`. `absent` are
-// functions that the program does not have, by which nothing is lost. `refused` rooms recognised
-// the binary but cannot probe it. `go` is there for Go programs; in place of `goroutines` it may
-// have `goroutines_unknown`, the reason why goroutines will not be told apart. For a binary that is
-// not supported, after "mode" (and "go"):
+// `unverified` is there for a Go newer than those that were checked. `settings_known` is false
+// where nothing says how the program was built; it may have a profile then. `unseen` are copies
+// without a probe; with one of them the room is `partial`. `absent` are functions that the program
+// does not have, by which nothing is lost. `refused` rooms recognised the binary but cannot probe
+// it. `go` is there for Go programs; in place of `goroutines` it may have `goroutines_unknown`, the
+// reason why goroutines will not be told apart. For a binary that is not supported, after "mode"
+// (and "go"):
 //   "supported":false,"reason":"…","looked_for":[{"runtime":"ROOM","symbols":["…"]}]
 #pragma once
 

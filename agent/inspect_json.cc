@@ -33,6 +33,7 @@ Json probe_json(const PlannedProbe& probe) {
 Json plan_json(const ProbePlan& plan) {
   Json out = {{"runtime", plan.runtime->name}};
   if (!plan.match.version.empty()) out["version"] = plan.match.version;
+  if (plan.match.unverified) out["unverified"] = true;
   out["partial"] = !plan.unseen.empty();
   for (const char* list : {"probes", "missing", "unseen"}) out[list] = Json::array();
   for (const PlannedProbe& probe : plan.probes) out["probes"].push_back(probe_json(probe));
@@ -56,6 +57,7 @@ Json go_json(const GoFacts& go) {
   Json out = Json::object();
   if (!go.build.text.empty()) out["version"] = go.build.text;
   if (!go.build.profile.empty()) out["profile"] = go.build.profile;
+  out["settings_known"] = go.build.has_settings;
   out["experiments"] = go.build.experiments;
   if (!go.goroutines) {
     out["goroutines_unknown"] = go.goroutines_unknown;

@@ -83,6 +83,12 @@ std::string losses_text(const ProbePlan& plan) {
 
 std::string plan_text(const ProbePlan& plan) {
   std::string text = fmt::format("\n{} ({})\n", plan.runtime->describe, plan.runtime->name);
+  if (plan.match.unverified) {
+    text += wrapped("UNVERIFIED: " + printable(plan.match.version) +
+                        " is newer than Go 1.27; what these probes read is where its own code "
+                        "works on it. --go.strict refuses it.",
+                    2);
+  }
   for (const PlannedProbe& probe : plan.probes) text += probe_text(probe);
   return text + losses_text(plan);
 }
@@ -100,9 +106,12 @@ std::string goroutines_text(const GoFacts& go) {
 
 std::string go_text(const GoFacts& go) {
   std::string text = go.build.text.empty() ? "Go of unknown version" : printable(go.build.text);
-  text += go.build.profile.empty()
-              ? ", built without a profile"
-              : fmt::format(", built with a profile ({})", printable(go.build.profile));
+  if (!go.build.profile.empty()) {
+    text += fmt::format(", built with a profile ({})", printable(go.build.profile));
+  } else {
+    text += go.build.may_have_profile() ? ", which does not say whether it was built with a profile"
+                                        : ", built without a profile";
+  }
   for (const std::string& experiment : go.build.experiments) text += ", " + printable(experiment);
   return wrapped(text + ".", 0) + wrapped(goroutines_text(go), 0);
 }

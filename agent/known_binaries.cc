@@ -9,6 +9,7 @@
 #include "agent/base/log.h"
 #include "agent/export/text.h"
 #include "agent/export/wall_clock.h"
+#include "agent/runtimes/go_version.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
@@ -75,6 +76,7 @@ void KnownBinaries::plan_rooms(const Program& program, KnownBinary& binary,
   for (const Runtime* runtime : all_runtimes()) {
     auto match = runtime->identify(program);
     if (match && !*match) continue;
+    if (match && (*match)->unverified && go_strict_) match = unchecked_go(program);
     auto plan = match ? plan_probes(*runtime, **match, program, kernel_, mode_)
                       : Result<ProbePlan>(match.error());
     if (!plan) {

@@ -45,8 +45,9 @@ class KnownBinaries {
   static constexpr uint64_t kMaxIdleNs = 10'000'000'000;
 
   // REQUIRES: programs outlive it.
-  KnownBinaries(const Programs& programs, KernelFacts kernel, Mode mode)
-      : programs_(&programs), kernel_(kernel), mode_(mode) {}
+  // `go_strict`: a Go newer than those that were checked is refused, whatever it proves.
+  KnownBinaries(const Programs& programs, KernelFacts kernel, Mode mode, bool go_strict)
+      : programs_(&programs), kernel_(kernel), mode_(mode), go_strict_(go_strict) {}
 
   // `path` is for messages. Errors: kSystem when the file cannot be told from others, kCorrupt when
   // its code has changed below the probes.
@@ -75,6 +76,7 @@ class KnownBinaries {
   const Programs* programs_;
   KernelFacts kernel_;
   Mode mode_;
+  bool go_strict_;
   std::map<FileIdentity, Entry> entries_;
   std::map<View, std::shared_ptr<KnownBinary>> empty_views_;  // files with nothing to probe
 };

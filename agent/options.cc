@@ -173,6 +173,9 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
                  "Ask this container runtime (CRI: containerd, CRI-O) what containers are called, "
                  "for mapscope_container_info; without it nobody is asked")
       ->type_name("PATH");
+  app.add_flag("--go.strict", watch.go_strict,
+               "Refuse programs of a Go newer than 1.27, instead of watching those that prove to "
+               "keep their maps as it does");
   app.add_option("--log.level", watch.log_level, "debug, info, warn or error")
       ->type_name("LEVEL")
       ->capture_default_str();

@@ -38,7 +38,8 @@ struct WatchOptions {
   LogFormat log_format = LogFormat::kText;
   Limits limits;
   AttachChoice attach = AttachChoice::kAuto;
-  bool sandbox = true;  // give up what a running agent does not need
+  bool go_strict = false;  // refuse a Go newer than those that were checked
+  bool sandbox = true;     // give up what a running agent does not need
 };
 
 enum class Command { kWatch, kInspect, kDoctor };

@@ -146,6 +146,7 @@ Status Watcher::attach(Target& target, const Process& process, const PlannedProc
   const ProbePlan& first = planned.binaries.front()->planned->plans.front();
   target.runtime = first.runtime;
   target.version = first.match.version;
+  target.unverified = first.match.unverified;
   target.build_id = first.build_id;
   // Before the first record, which may be the last: a fatal is followed by the process' end.
   if (auto known = symbolizer_->add_target(target, process); !known) {

@@ -36,8 +36,9 @@ enum class Sharing { kPerProcess, kShared };
 struct WatcherOptions {
   Mode mode = Mode::kResizes;
   Sharing sharing = Sharing::kPerProcess;
-  ProbeCosts costs{};  // of this machine
-  double budget = 0;   // what probes may take of a target's CPU time; 0: no limit
+  ProbeCosts costs{};      // of this machine
+  double budget = 0;       // what probes may take of a target's CPU time; 0: no limit
+  bool go_strict = false;  // no Go newer than those that were checked
 };
 
 // Who wants a process to be watched.
@@ -57,7 +58,7 @@ class Watcher {
         symbolizer_(&symbolizer),
         mode_(options.mode),
         sharing_(options.sharing),
-        binaries_(programs, kernel, options.mode),
+        binaries_(programs, kernel, options.mode, options.go_strict),
         guard_(programs, options.costs, options.budget) {}
 
   // Attaches every room that recognises a file of the process. A process that cannot be watched

@@ -88,13 +88,18 @@ std::string unquoted(std::string_view value) {
 void read_settings(GoBuild* build, std::string_view module) {
   constexpr std::string_view kExperiment = "build\tGOEXPERIMENT=";
   constexpr std::string_view kProfile = "build\t-pgo=";
+  constexpr std::string_view kCompilerFlags = "build\t-gcflags=";
   if (module.size() < 2 * kSentinelBytes) return;
   module = module.substr(kSentinelBytes, module.size() - 2 * kSentinelBytes);
   while (!module.empty()) {
     const std::string_view line = module.substr(0, module.find('\n'));
     module.remove_prefix(std::min(line.size() + 1, module.size()));
+    if (line.starts_with("build\t")) build->has_settings = true;
     if (line.starts_with(kExperiment)) add_experiments(build, line.substr(kExperiment.size()));
     if (line.starts_with(kProfile)) build->profile = unquoted(line.substr(kProfile.size()));
+    const bool given_by_hand =
+        line.starts_with(kCompilerFlags) && line.find("-pgoprofile") != std::string::npos;
+    if (given_by_hand && build->profile.empty()) build->profile = "-gcflags";
   }
 }
 
@@ -128,10 +133,11 @@ std::optional<GoVersion> parse_go_version(std::string_view text) {
   return version;
 }
 
+// Experiments stand behind the version: "go1.25.0 X:jsonv2", since 1.26 "go1.26.0-X:jsonv2".
 void set_go_version(GoBuild* build, std::string text) {
-  const size_t blank = text.find(" X:");
-  if (blank != std::string::npos) {
-    const std::string_view list = std::string_view(text).substr(blank + 3);
+  const size_t mark = text.find("X:");
+  if (mark != std::string::npos && mark > 0 && (text[mark - 1] == ' ' || text[mark - 1] == '-')) {
+    const std::string_view list = std::string_view(text).substr(mark + 2);
     add_experiments(build, list.substr(0, list.find(' ')));
   }
   build->version = parse_go_version(text).value_or(GoVersion{});

@@ -59,7 +59,9 @@ constexpr int kLastMinor = 27;
 
 Error unsupported(const ElfImage& image, const GoBuild& build, const std::string& what) {
   const std::string version = build.text.empty() ? "a Go program of unknown version" : build.text;
-  return {ErrorKind::kUnsupported, image.name() + ": " + version + ": " + what};
+  const bool checked = build.version.major == 1 && build.version.minor <= kLastMinor;
+  return {ErrorKind::kUnsupported, image.name() + ": " + version + ": " + what,
+          checked ? std::string_view() : "go_layout"};
 }
 
 // What cannot be understood is corrupt only in a version whose tables are known.

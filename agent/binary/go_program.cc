@@ -2,6 +2,7 @@
 #include "agent/binary/go_program.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 #include <mutex>
 #include <utility>
@@ -33,7 +34,15 @@ bool has_experiment(const GoBuild& build, std::string_view name) {
          build.experiments.end();
 }
 
+// Profiles are used since 1.20.
+constexpr GoVersion kFirstWithProfile{1, 20, 0};
+
 }  // namespace
+
+bool GoBuild::may_have_profile() const {
+  if (!profile.empty()) return true;
+  return !has_settings && (version == GoVersion{} || version >= kFirstWithProfile);
+}
 
 struct GoProgram::Impl {
   Impl(ImageBytes image_bytes, GoBuild go_build)
@@ -76,10 +85,16 @@ std::optional<size_t> GoProgram::Impl::find(std::string_view name) {
 GoMapFamily GoProgram::Impl::map_family() {
   if (family) return *family;
   const bool swiss_default = build.version.minor >= 24 && !has_experiment(build, "noswissmap");
+  const auto has_any = [this](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [this](const char* name) { return find(name); });
+  };
   family = swiss_default ? GoMapFamily::kSwiss : GoMapFamily::kClassic;
-  if (find("runtime.hashGrow")) {
+  // A profile can inline any one of them away.
+  if (has_any({"runtime.hashGrow", "runtime.growWork", "runtime.evacuate"})) {
     family = GoMapFamily::kClassic;
-  } else if (find("internal/runtime/maps.(*table).rehash")) {
+  } else if (has_any({"internal/runtime/maps.(*table).rehash",
+                      "internal/runtime/maps.(*Map).growToTable",
+                      "internal/runtime/maps.newTable"})) {
     family = GoMapFamily::kSwiss;
   }
   return *family;
@@ -116,10 +131,6 @@ Result<std::optional<GoProgram>> GoProgram::open(const ElfImage& image) {
   if (!build && !has_go_sections(image)) return std::optional<GoProgram>();
   if (bytes->relocate(image)) build = read_go_build(image, *bytes);
   if (!build) build.emplace();
-  if (!build->text.empty() && build->version == GoVersion{}) {
-    return Error{ErrorKind::kUnsupported,
-                 image.name() + ": built by \"" + build->text + "\", which names no release of Go"};
-  }
   auto impl = std::make_unique<Impl>(std::move(*bytes), std::move(*build));
   Result<GoModule> module = find_go_module(image, impl->bytes, impl->build);
   if (!module) return std::move(module).error();
@@ -232,6 +243,29 @@ std::optional<GoMapType> GoProgram::map_type(uint64_t type_vaddr) const {
 std::vector<uint64_t> GoProgram::map_types(size_t max_types) const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->types().map_types(max_types, impl_->map_family());
+}
+
+Status GoProgram::check_map_types() const {
+  constexpr size_t kMaxChecked = 1000;
+  const std::lock_guard lock(impl_->mutex);
+  const GoMapFamily family = impl_->map_family();
+  const GoTypes types = impl_->types();
+  size_t agreeing = 0;
+  for (const uint64_t type : types.map_types(kMaxChecked, family)) {
+    const auto agrees = types.agrees_with_parts(type, family);
+    if (agrees == false) {
+      const auto map = types.map_type(type, family);
+      return Error{ErrorKind::kUnsupported,
+                   "its version was not checked, and the type " + (map ? map->name : "of a map") +
+                       " is described in another way than the one known",
+                   "go_layout"};
+    }
+    if (agrees) ++agreeing;
+  }
+  if (agreeing > 0) return Done{};
+  return Error{ErrorKind::kUnsupported,
+               "its version was not checked, and it has no map types to see how they are described",
+               "go_layout"};
 }
 
 }  // namespace mapscope

@@ -38,10 +38,16 @@ struct GoVersion {
 };
 
 struct GoBuild {
-  std::string text;  // "go1.27.4", as the linker wrote it; "" unknown, and version 0.0.0
+  std::string text;  // "go1.27.4", as the linker wrote it; "" unknown
+  // 0.0.0 when the text is unknown or names no release ("devel +2b1d3a7c").
   GoVersion version;
   std::vector<std::string> experiments;  // "noswissmap"; those that differ from the default
   std::string profile;  // the file of -pgo, "" when built without; its presence means inlining
+  bool has_settings = false;  // go build's own; without them what is missing above is unknown
+
+  // Whether the compiler may have inlined what it does not inline without a profile. Absent
+  // settings (Bazel, a -toolexec, removed build info) say nothing of it.
+  [[nodiscard]] bool may_have_profile() const;
 };
 
 struct GoFunction {
@@ -117,6 +123,10 @@ class GoProgram {
   [[nodiscard]] std::optional<GoMapType> map_type(uint64_t type_vaddr) const;
   // Every map type of the program, by address; at most `max_types`.
   [[nodiscard]] std::vector<uint64_t> map_types(size_t max_types) const;
+  // Whether type descriptors are read right: the name of a map type must be made of the names of
+  // its key and element, and the size of its groups of theirs. Errors: kUnsupported, label
+  // go_layout: one contradicts itself, or there is none to see it from.
+  [[nodiscard]] Status check_map_types() const;
 
  private:
   struct Impl;
@@ -137,8 +147,9 @@ struct GoroutineLayout {
 };
 
 // By DWARF where the program has it, otherwise by version, in both cases held against what
-// runtime.newproc1 stores. Errors: kUnsupported when the version was not checked, or when the two
-// disagree; the text says which.
+// runtime.newproc1 stores. One newer than what was checked is taken for the newest checked one, and
+// held against more of the runtime's code. Errors: kUnsupported, label go_layout, when that
+// disagrees or the version is unknown; the text says which.
 Result<GoroutineLayout> goroutine_layout(const ElfImage& image, const GoProgram& program);
 
 }  // namespace mapscope

@@ -8,7 +8,10 @@ namespace mapscope {
 namespace {
 
 constexpr uint64_t kTypeBytes = 48;
+constexpr uint64_t kFlagsAt = 20;
+constexpr uint64_t kAlignAt = 21;
 constexpr uint64_t kKindAt = 23;
+constexpr uint64_t kNameAt = 40;
 constexpr uint8_t kKindMask = 31;
 constexpr uint8_t kMapKind = 21;
 constexpr uint8_t kExtraStar = 2;
@@ -117,6 +120,55 @@ std::optional<GoMapType> GoTypes::map_type(uint64_t vaddr, GoMapFamily family) c
   map->type.name = read(map->name);
   if (map->type.name.empty()) return std::nullopt;
   return std::move(map->type);
+}
+
+std::optional<GoTypes::Part> GoTypes::part_at(uint64_t vaddr) const {
+  if (!holds(vaddr, kTypeBytes)) return std::nullopt;
+  const auto size = bytes_->load<uint64_t>(vaddr);
+  const auto flags = bytes_->load<uint8_t>(vaddr + kFlagsAt);
+  const auto align = bytes_->load<uint8_t>(vaddr + kAlignAt);
+  const auto offset = bytes_->load<int32_t>(vaddr + kNameAt);
+  const auto text = offset ? name(*offset) : std::nullopt;
+  if (!size || *size >= kMaxTypeBytes || !flags || !align || *align == 0 || !text)
+    return std::nullopt;
+  std::string found = read(*text);
+  if ((*flags & kExtraStar) != 0) {
+    if (!found.starts_with('*')) return std::nullopt;
+    found.erase(0, 1);
+  }
+  return Part{std::move(found), *size, *align};
+}
+
+// Source: cmd/compile/internal/reflectdata/map.go: groups of eight slots behind a control word;
+// what is over 128 bytes is stored elsewhere, and a last member without bytes takes one.
+bool GoTypes::fits_group(const Part& key, const Part& elem, uint64_t group_bytes) {
+  constexpr uint64_t kMaxInline = 128;
+  constexpr uint64_t kSlots = 8;
+  const auto stored = [](const Part& part) {
+    return part.bytes > kMaxInline ? Part{"", 8, 8} : Part{"", part.bytes, part.align};
+  };
+  const Part k = stored(key);
+  const Part e = stored(elem);
+  uint64_t slot = align_up(k.bytes, e.align) + e.bytes;
+  if (e.bytes == 0 && slot > 0) ++slot;
+  slot = align_up(slot, std::max(k.align, e.align));
+  const uint64_t together = slot == 0 ? 16 : align_up(8 + kSlots * slot, 8);
+  // With GOEXPERIMENT=mapsplitgroup all keys, then all elements.
+  const uint64_t elems_at = align_up(8 + kSlots * k.bytes, e.align);
+  const uint64_t split = align_up(elems_at + kSlots * e.bytes + (e.bytes == 0), 8);
+  return group_bytes == together || group_bytes == split;
+}
+
+std::optional<bool> GoTypes::agrees_with_parts(uint64_t vaddr, GoMapFamily family) const {
+  const auto map = map_type(vaddr, family);
+  const auto descriptor = bytes_->load<MapDescriptor>(vaddr);
+  if (!map || !descriptor) return std::nullopt;
+  const auto key = part_at(descriptor->key);
+  const auto elem = part_at(descriptor->elem);
+  if (!key || !elem) return false;
+  const bool is_named = (descriptor->flags & kNamed) != 0;
+  if (!is_named && map->name != "map[" + key->name + "]" + elem->name) return false;
+  return family != GoMapFamily::kSwiss || fits_group(*key, *elem, map->group_bytes);
 }
 
 std::vector<uint64_t> GoTypes::map_types(size_t max_types, GoMapFamily family) const {

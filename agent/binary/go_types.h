@@ -26,6 +26,8 @@ class GoTypes {
 
   [[nodiscard]] std::optional<GoMapType> map_type(uint64_t vaddr, GoMapFamily family) const;
   [[nodiscard]] std::vector<uint64_t> map_types(size_t max_types, GoMapFamily family) const;
+  // Whether a map's descriptor is made of those of its key and its element; nullopt: no map type.
+  [[nodiscard]] std::optional<bool> agrees_with_parts(uint64_t vaddr, GoMapFamily family) const;
 
  private:
   [[nodiscard]] bool holds(uint64_t vaddr, uint64_t size) const {
@@ -41,6 +43,14 @@ class GoTypes {
     GoMapType type;
     Text name;
   };
+  // What the descriptor of a key or an element says.
+  struct Part {
+    std::string name;
+    uint64_t bytes = 0;
+    uint64_t align = 1;
+  };
+  [[nodiscard]] std::optional<Part> part_at(uint64_t vaddr) const;
+  static bool fits_group(const Part& key, const Part& elem, uint64_t group_bytes);
   [[nodiscard]] std::optional<Map> map_at(uint64_t vaddr, GoMapFamily family) const;
   [[nodiscard]] std::optional<Text> name(int32_t offset) const;
   [[nodiscard]] std::string read(const Text& text) const;  // "" when it cannot be read

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@ namespace {
 constexpr uint64_t kMaxCodeBytes = 64 << 10;
 constexpr int kLastMinor = 27;
 constexpr uint16_t kCreatorToStart = 16;  // from gopc to startpc, in every version
+constexpr uint16_t kPointerToM = 48;
 
 struct Row {
   int first_minor;
@@ -36,67 +36,81 @@ Error unsupported(const ElfImage& image, const GoProgram& program, const std::st
 }
 
 std::optional<GoroutineLayout> layout_of_version(const GoVersion& version) {
-  if (version.major != 1 || version.minor > kLastMinor) return std::nullopt;
+  if (version.major != 1) return std::nullopt;
   for (const Row& row : kRows) {
     if (version.minor >= row.first_minor) return row.layout;
   }
   return std::nullopt;
 }
 
-// The displacement at which an instruction stores 8 bytes relative to a register, if it is too
-// large for one byte: mov [reg+disp32], reg or imm32.
-std::optional<int32_t> stored_at(const Instruction& instruction) {
-  constexpr uint8_t kStoreRegister = 0x89;
-  constexpr uint8_t kStoreImmediate = 0xc7;
-  constexpr uint8_t kWide = 8;
-  if (instruction.opcode_at == 0) return std::nullopt;
-  const uint8_t rex = instruction.bytes[instruction.opcode_at - 1U];
-  const bool is_wide = (rex & 0xf0) == 0x40 && (rex & kWide) != 0;
-  const bool is_store =
-      instruction.opcode() == kStoreRegister || instruction.opcode() == kStoreImmediate;
-  const uint8_t mode = instruction.opcode(1);
-  const size_t at = instruction.opcode_at + ((mode & 7) == 4 ? 3U : 2U);  // behind a SIB byte
-  if (!is_wide || !is_store || mode >> 6 != 2 || at + 4 > instruction.length) return std::nullopt;
-  int32_t displacement;
-  std::memcpy(&displacement, instruction.bytes.data() + at, sizeof(displacement));
-  return displacement;
+// A member of g or m that the runtime's own code changes.
+struct Use {
+  const char* function;
+  uint16_t offset;
+  uint8_t size;
+};
+
+// Whatever register holds the object.
+bool shows(const Instruction& in, const Use& use) {
+  const Operand& to = in.operands[0];
+  return in.writes_memory && to.is_memory(to.base, use.offset) && to.size == use.size &&
+         to.base < Register::kIp && to.base != Register::kSp;
 }
 
-// What runtime.newproc1 stores, which makes a goroutine: its id, who made it, where it starts.
-Result<std::vector<int32_t>> stores_of_creation(const ElfImage& image, const GoProgram& program) {
-  const auto function = program.find_function("runtime.newproc1");
+Status hold_against(const ElfImage& image, const GoProgram& program, const Use& use,
+                    const std::string& source) {
+  const std::string name = use.function;
+  const auto function = program.find_function(name);
   if (!function || function->size > kMaxCodeBytes) {
-    return unsupported(image, program, "no runtime.newproc1 to hold the layout of g against");
+    return unsupported(image, program, "no " + name + " to hold the layout of g against");
   }
   const auto code = disassemble(image.code(function->vaddr, function->size), function->vaddr);
-  if (!code) return unsupported(image, program, "runtime.newproc1: " + code.error().text);
-  std::vector<int32_t> stores;
-  for (const Instruction& instruction : *code) {
-    if (const auto displacement = stored_at(instruction)) stores.push_back(*displacement);
+  if (!code) return unsupported(image, program, name + ": " + code.error().text);
+  if (std::any_of(code->begin(), code->end(),
+                  [&](const Instruction& in) { return shows(in, use); }))
+    return Done{};
+  return unsupported(image, program,
+                     name + " does not store what " + source + " has at " +
+                         std::to_string(use.offset) + " in g or m");
+}
+
+// runtime.newproc1 makes a goroutine: its id, who made it, where it starts. The others are asked of
+// a version that was not checked: each works on that member and hardly any other of its size.
+std::vector<Use> uses_of(const GoroutineLayout& layout, bool checked) {
+  std::vector<Use> uses;
+  for (const int offset :
+       {int{layout.goid}, int{layout.start_pc}, layout.start_pc - int{kCreatorToStart}}) {
+    uses.push_back({"runtime.newproc1", static_cast<uint16_t>(offset), 8});
   }
-  return stores;
+  if (checked) return uses;
+  uses.push_back({"runtime.casgstatus", layout.status, 4});
+  uses.push_back({"runtime.mcommoninit", layout.m_id, 8});
+  uses.push_back({"runtime.execute", layout.m_curg, 8});
+  uses.push_back({"runtime.wirep", layout.m_p, 8});
+  uses.push_back({"runtime.execute", kPointerToM, 8});
+  return uses;
 }
 
 }  // namespace
 
 Result<GoroutineLayout> goroutine_layout(const ElfImage& image, const GoProgram& program) {
   const GoVersion& version = program.build().version;
+  const bool checked = version.major == 1 && version.minor <= kLastMinor;
   const auto by_dwarf = read_dwarf_layout(image);
   auto layout = by_dwarf ? by_dwarf : layout_of_version(version);
   if (!layout || version == GoVersion{}) {
     return unsupported(image, program, "where g and m have their fields was not checked");
   }
   layout->g_in_register = version >= GoVersion{1, 17, 0};
-  const auto stores = stores_of_creation(image, program);
-  if (!stores) return stores.error();
-  const int32_t expected[] = {layout->goid, layout->start_pc, layout->start_pc - kCreatorToStart};
-  for (const int32_t displacement : expected) {
-    if (std::find(stores->begin(), stores->end(), displacement) == stores->end()) {
-      return unsupported(image, program,
-                         std::string("runtime.newproc1 does not store what ") +
-                             (by_dwarf ? "the debug information" : "this version") + " has at " +
-                             std::to_string(displacement) + " in g");
-    }
+  const std::string source = by_dwarf  ? "the debug information"
+                             : checked ? "this version"
+                                       : "the newest known version";
+  for (const Use& use : uses_of(*layout, checked)) {
+    Status held = hold_against(image, program, use, source);
+    if (held) continue;
+    Error error = std::move(held).error();
+    if (!checked) error.label = "go_layout";
+    return error;
   }
   return *layout;
 }

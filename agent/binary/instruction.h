@@ -86,6 +86,8 @@ enum class Operation : uint8_t {
   kLoadAddress,  // lea
   kAdd,
   kSubtract,
+  kIncrement,
+  kDecrement,
   kXor,
   kCompare,
   kTest,

@@ -72,6 +72,10 @@ Operation operation_of(unsigned id) {
       return Operation::kAdd;
     case X86_INS_SUB:
       return Operation::kSubtract;
+    case X86_INS_INC:
+      return Operation::kIncrement;
+    case X86_INS_DEC:
+      return Operation::kDecrement;
     case X86_INS_XOR:
       return Operation::kXor;
     case X86_INS_CMP:

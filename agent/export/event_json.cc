@@ -54,6 +54,7 @@ void add_origin(JsonObject& event, const Target& target, const Runtime* runtime,
   event.text("exe", target.exe);
   if (runtime != nullptr) event.text("runtime", runtime->name);
   event.text("version", target.version);
+  if (target.unverified) event.boolean("unverified", true);
   add_container(event, target);
 }
 
@@ -208,6 +209,7 @@ void append_target_json(std::string& out, const Target& target, std::string_view
   event.text("build_id", target.build_id);
   if (target.runtime != nullptr) event.text("runtime", target.runtime->name);
   event.text("version", target.version);
+  if (target.unverified) event.boolean("unverified", true);
   add_container(event, target);
   event.text("state", to_string(target.state));
   if (target.state == TargetState::kAttached) event.number("probes", target.probes);

@@ -4,7 +4,8 @@
 // Rules. Durations are integers in ns, CLOCK_MONOTONIC for begin_ns and time_ns; sizes are slots
 // unless the name ends in _bytes; addresses are "0x…" strings; "time" is RFC 3339 in UTC with nine
 // decimals. A value that is not known has no member: no null, and no 0 or "" in its place. Bytes of
-// a target that are not UTF-8 become U+FFFD.
+// a target that are not UTF-8 become U+FFFD. Behind "version" stands "unverified":true where the
+// target's Go is newer than those that were checked.
 //
 //   resize   event time pid tid comm exe runtime version map{addr type} kind trigger old_slots
 //            new_slots entries new_bytes old_directory new_directory level misses ended_by_clear

@@ -64,7 +64,7 @@ enum class Family : size_t {
   kCount,
 };
 
-inline constexpr size_t kMaxFamilyLabels = 9;
+inline constexpr size_t kMaxFamilyLabels = 10;
 
 // Where a process runs: on every family of a process, last; absent outside of containers.
 inline constexpr std::array<std::string_view, 2> kContainerLabels = {"container_id", "pod_uid"};
@@ -159,8 +159,8 @@ inline constexpr std::array<FamilySpec, static_cast<size_t>(Family::kCount)> kFa
      {"process", "runtime", "map_type", "during", "container_id", "pod_uid"},
      "Time of an insert from its first to its last probe, counted in BPF by powers of two; during says whether a resize of the map was under way; only with --mode inserts."},
     {Family::kTargetInfo, "mapscope_target_info", kGauge,
-     {"process", "runtime", "pid", "exe", "build_id", "language", "version", "container_id", "pod_uid"},
-     "Processes that are being watched, always 1; from /proc and the ELF file."},
+     {"process", "runtime", "pid", "exe", "build_id", "language", "version", "unverified", "container_id", "pod_uid"},
+     "Processes that are being watched, always 1; from /proc and the ELF file; unverified is true for a Go newer than those that were checked."},
     {Family::kContainerInfo, "mapscope_container_info", kGauge,
      {"container_id", "pod_uid", "pod_namespace", "pod_name", "container_name"},
      "What containers with watched processes are called, always 1; from their runtime; only with --cri.socket."},

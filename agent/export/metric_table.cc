@@ -89,10 +89,10 @@ void append_targets(const std::vector<Target>& targets, size_t max_series, Famil
     states.add({name_of(target.runtime), to_string(target.state)}, uint64_t{1});
     if (target.state == TargetState::kUnsupported) unsupported.add({target.reason}, uint64_t{1});
     if (target.state != TargetState::kAttached) continue;
-    info.add(
-        {target.comm, name_of(target.runtime), std::to_string(target.pid), target.exe,
-         target.build_id, target.language, target.version, target.container_id, target.pod_uid},
-        uint64_t{1});
+    info.add({target.comm, name_of(target.runtime), std::to_string(target.pid), target.exe,
+              target.build_id, target.language, target.version,
+              target.unverified ? "true" : "false", target.container_id, target.pod_uid},
+             uint64_t{1});
   }
   info.finish(families);
   states.finish(families);

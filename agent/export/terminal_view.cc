@@ -122,13 +122,17 @@ std::string header_text(bool goroutines, bool threads) {
          "CALL SITE";
 }
 
+std::string unverified_text(const Target& target) {
+  return target.unverified ? fmt::format("; {} is unverified", printable(target.version)) : "";
+}
+
 std::string target_text(const Target& target) {
   std::string who = fmt::format("{} (pid {})", printable(target.comm), target.pid);
   switch (target.state) {
     case TargetState::kAttached:
-      return fmt::format("watching {}: {}, {} probes", who,
+      return fmt::format("watching {}: {}, {} probes{}", who,
                          target.runtime == nullptr ? kUnknownText : target.runtime->name,
-                         target.probes);
+                         target.probes, unverified_text(target));
     case TargetState::kUnsupported:
       return fmt::format("cannot watch {}: {}", who, printable(target.reason));
     case TargetState::kGone:
@@ -220,9 +224,10 @@ void TerminalView::row(const Resize& resize) {
                   unless_restructuring(or_unknown(resize.thread, split_text)),
                   unless_restructuring(or_unknown(resize.thread, faults_text)),
                   unless_restructuring(or_unknown(resize.blocked, blocked_text)));
-  const size_t used = character_count(line);
+  const std::string_view mark = resize.target->unverified ? "  unverified" : "";
+  const size_t used = character_count(line) + mark.size();
   const size_t room = std::max<size_t>(options_.width - std::min(options_.width, used), 16);
-  put(line + fit_place(site_text(resize.stack, resize.caller), room));
+  put(line + fit_place(site_text(resize.stack, resize.caller), room).append(mark));
 }
 
 void TerminalView::row(const Fatal& fatal) {

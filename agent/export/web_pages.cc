@@ -32,7 +32,7 @@ void add_target_row(std::string& out, const Target& target) {
   add_cell(out, target.comm);
   add_cell(out, target.exe);
   add_cell(out, target.runtime == nullptr ? std::string_view() : target.runtime->name);
-  add_cell(out, target.version);
+  add_cell(out, target.version + (target.unverified ? " (unverified)" : ""));
   add_cell(out, to_string(target.state));
   add_cell(out, std::to_string(target.probes));
   add_cell(out, target.reason);

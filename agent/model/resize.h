@@ -36,7 +36,8 @@ struct Target {
   std::string pod_uid;
   const Runtime* runtime = nullptr;  // static storage; nullptr when unsupported
   std::string version;
-  std::string_view language{};          // "" where it may be any that is compiled; static storage
+  bool unverified = false;      // newer than what was checked; what it had to prove, it proved
+  std::string_view language{};  // "" where it may be any that is compiled; static storage
   std::shared_ptr<const GoProgram> go;  // nullptr: not a Go program
   uint64_t go_bias = 0;                 // its addresses in the process minus those in the file
   std::shared_ptr<MapTypes> map_types;  // likewise

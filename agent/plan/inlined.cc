@@ -13,7 +13,7 @@ constexpr size_t kMaxHosts = 4'000'000;
 std::vector<std::string_view> prefixes_of(const GoBuild& build,
                                           std::span<const std::string_view> hosts) {
   std::vector<std::string_view> prefixes(hosts.begin(), hosts.end());
-  if (build.profile.empty()) std::erase(prefixes, std::string_view());
+  if (!build.may_have_profile()) std::erase(prefixes, std::string_view());
   return prefixes;
 }
 

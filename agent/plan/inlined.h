@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/plan/inlined.h – copies of a Go function that the compiler has put into others, with a
-// profile (-pgo) in places where it does not do so without.
+// profile (-pgo) in places where it does not do so without. A program that does not say how it was
+// built is searched like one with a profile.
 //
 // Limits: as many functions as the table of a Go program may have, of each what GoProgram tells.
 //

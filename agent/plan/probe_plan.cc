@@ -14,6 +14,7 @@
 #include "agent/plan/choose_sites.h"
 #include "agent/plan/found_place.h"
 #include "agent/plan/inlined.h"
+#include "agent/plan/layout_facts.h"
 #include "agent/plan/site.h"
 
 namespace mapscope {
@@ -160,6 +161,16 @@ class Planner {
   bool fallback_is_complete_ = true;
 };
 
+// That the program keeps types and maps as the newest version that was checked.
+Status prove_unverified(const Match& match, const Program& program) {
+  Status proven = program.go->check_map_types();
+  if (proven) proven = prove_layout(program, match.facts);
+  if (proven) return Done{};
+  Error error = std::move(proven).error();
+  error.text = program.elf.name() + ": " + match.version + ": " + error.text;
+  return error;
+}
+
 }  // namespace
 
 Result<KernelFacts> parse_kernel(std::string_view release) {
@@ -183,6 +194,9 @@ Result<KernelFacts> running_kernel() {
 
 Result<ProbePlan> plan_probes(const Runtime& runtime, const Match& match, const Program& program,
                               const KernelFacts& kernel, Mode mode) {
+  if (match.unverified) {
+    if (Status proven = prove_unverified(match, program); !proven) return std::move(proven).error();
+  }
   ProbePlan plan{&runtime, match, program.elf.name(), program.elf.build_id(), {}, {}, {}};
   Planner planner(program, kernel, &plan);
   for (const ProbeSpec& spec : match.probes) {

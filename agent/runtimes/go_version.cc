@@ -7,14 +7,22 @@
 
 namespace mapscope {
 
-Status check_go_version(const Program& program) {
+Error unchecked_go(const Program& program) {
   const GoBuild& build = program.go->build();
-  if (build.version >= kFirstCheckedGo && build.version < kFirstUncheckedGo) return Done{};
-  const std::string found = build.text.empty() ? "a Go program that does not tell its version"
-                                               : "built with " + build.text;
+  std::string found = "built with " + build.text;
+  if (build.version == GoVersion{})
+    found = "built by \"" + build.text + "\", which names no release of Go";
+  if (build.text.empty()) found = "a Go program that does not tell its version";
   return Error{ErrorKind::kUnsupported,
                program.elf.name() + ": " + found + "; the maps of Go 1.15 to 1.27 are known",
                "go_version"};
+}
+
+Result<bool> is_checked_go(const Program& program) {
+  const GoVersion& version = program.go->build().version;
+  if (version < kFirstCheckedGo || version.major != kFirstUncheckedGo.major)
+    return unchecked_go(program);
+  return version < kFirstUncheckedGo;
 }
 
 bool is_go_map_code(std::string_view function, std::string_view /*map_type*/) {

@@ -20,9 +20,12 @@ constexpr GoVersion kFirstUncheckedGo{1, 28, 0};
 // Arguments are in registers from here on. Source: go.dev/doc/go1.17 (Compiler).
 constexpr GoVersion kGoRegisterArguments{1, 17, 0};
 
-// Errors: kUnsupported with one line that says why: the version is not readable, or was not
-// checked. REQUIRES: program.go.
-Status check_go_version(const Program& program);
+// False: it is newer than what was checked, and has to prove that its maps are the known ones.
+// Errors: kUnsupported with one line that says why: the version is not readable, or before those.
+// REQUIRES: program.go.
+Result<bool> is_checked_go(const Program& program);
+// Why a newer one is refused where nothing is proved. REQUIRES: program.go.
+Error unchecked_go(const Program& program);
 
 // True for the functions of the runtime and of the packages through which a map of others is
 // reached, none of which is a call site.

@@ -75,10 +75,32 @@ struct ProbeSpec {
   const ProbeSpec* inlined = nullptr;
 };
 
+// What a runtime takes for granted about a layout, and where the code of a program shows it. Held
+// against programs whose version was not checked.
+struct LayoutFact {
+  enum class Kind : uint8_t {
+    kReadFirst,    // of all accesses of `size` bytes to the argument the first one is at `offset`
+    kCountedUp,    // the member there is counted up by one
+    kCountedDown,  // likewise down
+    kCompared,     // something is compared with `offset`
+  };
+  // Each one that the program has must show it, and there must be one unless `if_present`.
+  std::span<const std::string_view> functions;
+  Kind kind;
+  uint8_t argument = 0;  // that points to the object, from 0
+  int32_t offset = 0;
+  uint8_t size = 0;
+  std::string_view what;  // that is there, for people
+  bool if_present = false;
+};
+
 // A room recognised a binary.
 struct Match {
   std::string version;                // of the runtime, e.g. "go1.27.4"; "" when there is none
   std::span<const ProbeSpec> probes;  // static storage
+  // Newer than what was checked: planned only when all of these hold.
+  bool unverified = false;
+  std::span<const LayoutFact> facts = {};  // static storage
 };
 
 // What a finished resize means. An absent value is unknown, never 0.
@@ -112,7 +134,7 @@ struct Runtime {
   // What `agent inspect` names when it finds no map.
   std::span<const std::string_view> looked_for;
   // Functions whose inlined code is searched for copies of probed ones, by the start of their name.
-  // "": all, in a program built with a profile.
+  // "": all, in a program that may have been built with a profile.
   std::span<const std::string_view> hosts;
 
   // nullopt: not mine. Error kUnsupported: mine, but beyond what was checked; the text says why.

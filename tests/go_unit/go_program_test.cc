@@ -87,7 +87,7 @@ TEST(GoProgramOfToolchain, BuildInfoNamesVersionAndSettings) {
     const GoBuild& build = program.go->build();
     EXPECT_EQ(build.version.minor, fixture.minor());
     EXPECT_EQ(build.version, parse_go_version(build.text));
-    EXPECT_EQ(build.profile.empty(), !fixture.build.starts_with("pgo")) << build.profile;
+    EXPECT_EQ(build.profile.empty(), !fixture.has_profile()) << build.profile;
     const bool has_experiment = std::find(build.experiments.begin(), build.experiments.end(),
                                           "noswissmap") != build.experiments.end();
     EXPECT_EQ(has_experiment, fixture.build == "noswissmap");
@@ -113,7 +113,7 @@ TEST(GoProgramOfToolchain, VersionIsKnownWithoutBuildInfo) {
 }
 
 TEST(GoProgramOfToolchain, EveryFunctionIsWhereItsSymbolIs) {
-  for (const char* build : {"plain", "pie"}) {
+  for (const char* build : {"plain", "pie", "pie-lld", "pie-relr"}) {
     for (const GoBinary& fixture : go_binaries(build, "")) {
       SCOPED_TRACE(fixture.path);
       const Program program = open_go_program(fixture.path);
@@ -216,7 +216,7 @@ TEST(GoProgramOfToolchain, StackDepthIsThatOfTheCallFrameInformation) {
 }
 
 TEST(GoProgramOfToolchain, MapTypesAreThoseOfDwarf) {
-  for (const char* build : {"plain", "pie", "noswissmap"}) {
+  for (const char* build : {"plain", "pie", "pie-lld", "pie-relr", "noswissmap"}) {
     for (const GoBinary& fixture : go_binaries(build, "")) {
       SCOPED_TRACE(fixture.path);
       const Program program = open_go_program(fixture.path);

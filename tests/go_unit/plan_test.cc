@@ -12,6 +12,7 @@
 #include "agent/plan/inlined.h"
 #include "agent/plan/probe_plan.h"
 #include "agent/runtimes/go_classic/room.h"
+#include "tests/go_unit/changed_program.h"
 #include "tests/go_unit/go_binary.h"
 
 namespace mapscope::test {
@@ -151,7 +152,7 @@ TEST(GoPlan, EveryInlinedCopyIsProbed) {
   static constexpr std::string_view kAll[] = {""};
   size_t copies = 0;
   for (const GoBinary& binary : go_binaries("", "grow")) {
-    if (!binary.build.starts_with("pgo")) continue;
+    if (!binary.has_profile()) continue;
     SCOPED_TRACE(binary.path);
     const Program program = open_go_program(binary.path);
     const std::vector<PlannedProbe> probes = probes_of(program, Mode::kResizes);
@@ -172,6 +173,25 @@ TEST(GoPlan, EveryInlinedCopyIsProbed) {
     }
   }
   EXPECT_GT(copies, 0U) << "no profile made the compiler inline anything: nothing was tested";
+}
+
+// What the linker writes when nobody hands it the settings of the build is the version alone.
+TEST(GoPlan, ProgramWithoutSettingsIsSearchedAsOneWithAProfile) {
+  for (const char* name : {"grow", "syncmap"}) {
+    for (const GoBinary& binary : go_binaries("", name)) {
+      SCOPED_TRACE(binary.path);
+      const auto program = open_program_of(without_settings(read_file(binary.path)));
+      ASSERT_TRUE(program) << program.error().text;
+      EXPECT_FALSE(program->go->build().has_settings);
+      EXPECT_EQ(program->go->build().profile, "");
+      EXPECT_EQ(program->go->build().may_have_profile(), binary.minor() >= 20);
+      const auto known = probes_of(open_go_program(binary.path), Mode::kResizes);
+      const auto probes = probes_of(*program, Mode::kResizes);
+      ASSERT_EQ(probes.size(), known.size());
+      for (size_t i = 0; i < probes.size(); ++i)
+        EXPECT_EQ(summary_of(probes[i]), summary_of(known[i])) << probes[i].function;
+    }
+  }
 }
 
 // With the block that clears the old buckets not to be found.
@@ -204,7 +224,7 @@ TEST(GoPlan, StepsStandInForTheLastOne) {
     }
     // A profile may inline a step into those that write, which have no return of its own: then that
     // copy is named.
-    const bool may_be_inlined = binary.build.starts_with("pgo");
+    const bool may_be_inlined = binary.has_profile();
     EXPECT_TRUE(may_be_inlined || plan->unseen.empty());
     EXPECT_LE(steps, 4U);
     EXPECT_GE(steps + plan->unseen.size(), 4U);

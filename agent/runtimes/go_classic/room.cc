@@ -30,7 +30,10 @@ Result<std::optional<Match>> identify(const Program& program) {
     return program.go->find_function(name).has_value();
   });
   if (!mine) return std::optional<Match>();
-  if (Status checked = check_go_version(program); !checked) return std::move(checked).error();
+  const Result<bool> checked = is_checked_go(program);
+  if (!checked) return checked.error();
+  // 1.26 has no maps of buckets any more.
+  if (!*checked) return unchecked_go(program);
   const GoBuild& build = program.go->build();
   return std::optional(Match{build.text, probes_of(build.version)});
 }

@@ -9,7 +9,7 @@
 
 namespace mapscope::go_swiss {
 
-// REQUIRES: 1.24 to 1.27.
+// REQUIRES: 1.24 or later; what is newer than 1.27 gets what 1.27 has.
 std::span<const ProbeSpec> probes_of(const GoVersion& version);
 
 }  // namespace mapscope::go_swiss

@@ -23,15 +23,39 @@ constexpr std::array<std::string_view, 3> kLookedFor = {"internal/runtime/maps.(
 constexpr std::array<std::string_view, 3> kHosts = {"runtime.map", "internal/runtime/maps.",
                                                     "reflect.map"};
 
+constexpr std::array<std::string_view, 1> kRehash = {"internal/runtime/maps.(*table).rehash"};
+constexpr std::array<std::string_view, 1> kPutSlot = {
+    "internal/runtime/maps.(*table).uncheckedPutSlot"};
+constexpr std::array<std::string_view, 1> kInstall = {
+    "internal/runtime/maps.(*Map).installTableSplit"};
+constexpr std::array<std::string_view, 1> kNext = {"internal/runtime/maps.(*Iter).Next"};
+constexpr std::array<std::string_view, 5> kAssign = {
+    "runtime.mapassign", "runtime.mapassign_fast32", "runtime.mapassign_fast64",
+    "runtime.mapassign_fast64ptr", "runtime.mapassign_faststr"};
+
+// Every member that a probe reads.
+using Fact = LayoutFact::Kind;
+constexpr std::array<LayoutFact, 8> kFacts = {{
+    {kRehash, Fact::kReadFirst, 0, kCapacityOffset, 2, "capacity of a table"},
+    {kRehash, Fact::kCompared, 0, kMaxTableSlots, 0, "most slots of a table"},
+    {kPutSlot, Fact::kCountedUp, 0, kTableUsedOffset, 2, "entries of a table"},
+    {kPutSlot, Fact::kCountedDown, 0, kGrowthLeftOffset, 2, "slots left in a table"},
+    {kInstall, Fact::kReadFirst, 1, kLocalDepthOffset, 1, "depth of a table"},
+    {kInstall, Fact::kReadFirst, 0, kDirectoryOffset, 8, "length of the directory"},
+    {kAssign, Fact::kCountedUp, 1, kMapUsedOffset, 8, "entries of a map"},
+    {kNext, Fact::kReadFirst, 0, kIteratorMapOffset, 8, "map of an iterator", true},
+}};
+
 Result<std::optional<Match>> identify(const Program& program) {
   if (program.go == nullptr) return std::optional<Match>();
   const bool mine = std::any_of(kLookedFor.begin(), kLookedFor.end(), [&](std::string_view name) {
     return program.go->find_function(name).has_value();
   });
   if (!mine) return std::optional<Match>();
-  if (Status checked = check_go_version(program); !checked) return std::move(checked).error();
+  const Result<bool> checked = is_checked_go(program);
+  if (!checked) return checked.error();
   const GoBuild& build = program.go->build();
-  return std::optional(Match{build.text, probes_of(build.version)});
+  return std::optional(Match{build.text, probes_of(build.version), !*checked, kFacts});
 }
 
 Error impossible(const std::string& what) {

@@ -120,8 +120,12 @@ Result<std::optional<Match>> identify(const Program& program) {
     return program.go->find_function(name).has_value();
   });
   if (!mine) return std::optional<Match>();
-  if (Status checked = check_go_version(program); !checked) return std::move(checked).error();
-  return std::optional(Match{program.go->build().text, probes_of(*program.go)});
+  const Result<bool> checked = is_checked_go(program);
+  if (!checked) return checked.error();
+  const std::span<const ProbeSpec> probes = probes_of(*program.go);
+  // Of the trie nothing is read but its address.
+  if (!*checked && probes.data() != kTrieTable.data()) return unchecked_go(program);
+  return std::optional(Match{program.go->build().text, probes, !*checked});
 }
 
 bool is_read(const ms_resize_record& record, Field index) {
