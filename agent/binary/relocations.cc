@@ -13,6 +13,7 @@ constexpr uint64_t kMaxDynamicEntries = 4096;
 constexpr uint64_t kMaxEntries = 4'000'000;
 
 struct RelaTable {
+  uint64_t symbols = 0;  // DT_SYMTAB
   uint64_t vaddr = 0;
   uint64_t bytes = 0;
   uint64_t entry_bytes = sizeof(Elf64_Rela);
@@ -24,11 +25,24 @@ RelaTable find_table(const ImageBytes& bytes, const LoadedSection& dynamic) {
   for (uint64_t i = 0; i < count; ++i) {
     const auto entry = bytes.load<Elf64_Dyn>(dynamic.vaddr + i * sizeof(Elf64_Dyn));
     if (!entry || entry->d_tag == DT_NULL) break;
+    if (entry->d_tag == DT_SYMTAB) table.symbols = entry->d_un.d_ptr;
     if (entry->d_tag == DT_RELA) table.vaddr = entry->d_un.d_ptr;
     if (entry->d_tag == DT_RELASZ) table.bytes = entry->d_un.d_val;
     if (entry->d_tag == DT_RELAENT) table.entry_bytes = entry->d_un.d_val;
   }
   return table;
+}
+
+// What the loader writes there; nullopt: not known from this file.
+std::optional<uint64_t> value_of(const ImageBytes& bytes, const RelaTable& table,
+                                 const Elf64_Rela& entry) {
+  const auto addend = static_cast<uint64_t>(entry.r_addend);
+  if (ELF64_R_TYPE(entry.r_info) == R_X86_64_RELATIVE) return addend;
+  if (ELF64_R_TYPE(entry.r_info) != R_X86_64_64 || table.symbols == 0) return std::nullopt;
+  const auto symbol =
+      bytes.load<Elf64_Sym>(table.symbols + ELF64_R_SYM(entry.r_info) * sizeof(Elf64_Sym));
+  if (!symbol || symbol->st_shndx == SHN_UNDEF) return std::nullopt;
+  return symbol->st_value + addend;
 }
 
 }  // namespace
@@ -42,11 +56,11 @@ std::vector<Relocation> read_relocations(const ImageBytes& bytes, const LoadedSe
   for (uint64_t i = 0; i < count && found.size() < kMaxRelocations; ++i) {
     const auto entry = bytes.load<Elf64_Rela>(table.vaddr + i * sizeof(Elf64_Rela));
     if (!entry) break;
-    if (ELF64_R_TYPE(entry->r_info) != R_X86_64_RELATIVE) continue;
-    const auto value = static_cast<uint64_t>(entry->r_addend);
+    const auto value = value_of(bytes, table, *entry);
+    if (!value) continue;
     const auto offset = bytes.file_offset(entry->r_offset);
     const auto in_file = bytes.load<uint64_t>(entry->r_offset);
-    if (offset && in_file && *in_file != value) found.push_back({*offset, value});
+    if (offset && in_file && *in_file != *value) found.push_back({*offset, *value});
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const Relocation& a, const Relocation& b) { return a.offset < b.offset; });
