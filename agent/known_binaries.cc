@@ -102,7 +102,11 @@ std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::strin
   }
   PlannedFile planned;
   plan_rooms(*program, *binary, planned);
-  if (planned.plans.empty()) return binary;
+  if (planned.plans.empty()) {
+    if (program->go != nullptr && !binary->refused)
+      binary->types = std::make_shared<ProgramTypes>(std::move(program->go));
+    return binary;
+  }
   if (program->go != nullptr) {
     auto goroutines = goroutine_layout(program->elf, *program->go);
     if (!goroutines) {
@@ -112,9 +116,14 @@ std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::strin
     }
     planned.image.goroutines = wire_layout(*goroutines);
     put_runtime_text(*program->go, *planned.plans.front().runtime, planned.image);
-    binary->go = std::move(program->go);
-    planned.go = binary->go;
+    planned.go = program->go;
+    planned.types = binary->types = std::make_shared<ProgramTypes>(std::move(program->go));
   }
+  const ProbePlan& first = planned.plans.front();
+  planned.info = std::make_shared<const ProgramInfo>(
+      ProgramInfo{path, first.build_id, first.match.version,
+                  binary->types == nullptr ? std::string_view() : "go", first.runtime,
+                  first.match.unverified});
   planned.name = path;
   planned.file = std::move(file);
   binary->planned = std::make_shared<const PlannedFile>(std::move(planned));
@@ -150,7 +159,7 @@ Result<std::shared_ptr<KnownBinary>> KnownBinaries::find(UniqueFd file, const st
   }
   make_room();
   auto binary = plan(std::move(file), path);
-  if (binary->planned == nullptr) {
+  if (binary->has_nothing()) {
     empty_views_.emplace(view, binary);
     return binary;
   }

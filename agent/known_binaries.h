@@ -33,10 +33,15 @@ namespace mapscope {
 struct KnownBinary {
   std::shared_ptr<const PlannedFile> planned;  // nullptr: there is nothing to probe
   std::vector<std::string> unseen;             // what the probes cannot see, one line each
-  std::shared_ptr<const GoProgram> go;         // nullptr: none, or nothing to probe in it
-  std::optional<Error> unreadable;             // no program at all
+  // nullptr: not a Go program, or refused. One without anything to probe (a plugin) has types and
+  // lines, too.
+  std::shared_ptr<ProgramTypes> types;
+  std::optional<Error> unreadable;       // no program at all
   std::optional<Error> refused;          // a room's reason not to, or why goroutines are not known
   std::weak_ptr<Attachment> attachment;  // the one that all its processes share, while there is one
+
+  // Nothing to probe, and nothing to name what others' probes meet.
+  [[nodiscard]] bool has_nothing() const { return planned == nullptr && types == nullptr; }
 };
 
 class KnownBinaries {

@@ -43,7 +43,8 @@ void Pipeline::on_stack(const ms_stack_record& record) {
   const Target* target = targets_->find(record.header.target);
   if (target == nullptr) return;
   model_.remember_stack(target->id, record.stack_id,
-                        symbolizer_->resolve(*target, record, model_.map_type_of(record)));
+                        symbolizer_->resolve(*target, record, model_.runtime_of(record.descriptor),
+                                             model_.map_type_of(record)));
 }
 
 void Pipeline::on_frames(const ms_frames_record& record) {

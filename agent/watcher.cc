@@ -39,12 +39,18 @@ std::string describe(const Process& process) {
   return "pid " + std::to_string(process.pid) + " (" + printable(process.comm) + ")";
 }
 
-Error nothing_to_probe(const Process& process) {
-  return {ErrorKind::kUnsupported,
-          describe(process) + ": no known hash map in " + printable(process.exe) + " or its " +
-              std::to_string(process.files.empty() ? 0 : process.files.size() - 1) +
-              " libraries; 'agent inspect FILE' says what was looked for",
-          Watcher::kNoMap};
+// What could not be read may be where the map is.
+Error nothing_to_probe(const Process& process, const std::vector<Error>& unreadable) {
+  constexpr size_t kMaxNamed = 3;
+  const size_t libraries = process.files.empty() ? 0 : process.files.size() - 1;
+  std::string text = describe(process) + ": no known hash map in " + printable(process.exe) +
+                     " or its " + std::to_string(libraries) + " libraries";
+  for (size_t i = 0; i < std::min(unreadable.size(), kMaxNamed); ++i)
+    text += "; " + printable(unreadable[i].text);
+  if (unreadable.size() > kMaxNamed)
+    text += "; nor can " + std::to_string(unreadable.size() - kMaxNamed) + " more be read";
+  if (unreadable.empty()) text += "; 'agent inspect FILE' says what was looked for";
+  return {ErrorKind::kUnsupported, std::move(text), Watcher::kNoMap};
 }
 
 Target describe_target(const Process& process) {
@@ -68,11 +74,14 @@ bool is_same(const ProcessGlimpse& now, const Process& then) {
 Result<Watcher::PlannedProcess> Watcher::plan_process(const Process& process) {
   PlannedProcess planned;
   std::optional<Error> refused;
+  std::vector<Error> unreadable;
   empty_files_.clear();
   for (const MappedFile& mapped : process.files) {
     auto file = open_mapped_file(process, mapped);
+    const bool is_exe = &mapped == &process.files.front();
+    if (!file && is_exe) refused = file.error();
     if (!file) {
-      log_debug("{}", printable(file.error().text));
+      unreadable.push_back(std::move(file).error());
       continue;
     }
     auto found = binaries_.find(std::move(*file), mapped.path);
@@ -82,17 +91,14 @@ Result<Watcher::PlannedProcess> Watcher::plan_process(const Process& process) {
     }
     const std::shared_ptr<KnownBinary>& binary = *found;
     if (binary->refused) refused = binary->refused;
-    if (binary->unreadable && &mapped == &process.files.front()) refused = binary->unreadable;
-    if (binary->planned == nullptr) {
-      empty_files_.push_back(mapped);
-      continue;
-    }
-    planned.binaries.push_back(binary);
-    if (binary->go == nullptr || planned.go != nullptr) continue;
-    planned.go = binary;
-    planned.go_file = mapped;
+    if (binary->unreadable && is_exe) refused = binary->unreadable;
+    if (binary->unreadable) unreadable.push_back(*binary->unreadable);
+    if (binary->has_nothing()) empty_files_.push_back(mapped);
+    if (binary->planned != nullptr) planned.binaries.push_back(binary);
+    if (binary->types != nullptr) planned.go_files.emplace_back(binary, mapped);
   }
-  if (planned.binaries.empty()) return refused ? *refused : nothing_to_probe(process);
+  if (planned.binaries.empty()) return refused ? *refused : nothing_to_probe(process, unreadable);
+  for (const Error& error : unreadable) log_debug("{}", printable(error.text));
   return planned;
 }
 
@@ -109,18 +115,11 @@ Result<uint32_t> Watcher::take_slot() {
   return next_slot_++;
 }
 
-Status Watcher::describe_go(Target& target, const Process& process, const PlannedProcess& planned) {
-  if (planned.go == nullptr) return Done{};
-  const auto bias = symbolizer_->load_bias(target.id, planned.go_file.dev, planned.go_file.inode);
-  if (!bias) {
-    return Error{ErrorKind::kNotFound,
-                 describe(process) + ": where its program is loaded is not known"};
+void Watcher::add_go_files(Target& target, const PlannedProcess& planned) {
+  for (const auto& [binary, mapped] : planned.go_files) {
+    if (const auto bias = symbolizer_->load_bias(target.id, mapped.dev, mapped.inode))
+      target.loaded->add(binary->types, *bias);
   }
-  target.language = "go";
-  target.go = planned.go->go;
-  target.go_bias = *bias;
-  target.map_types = std::make_shared<MapTypes>(target.go, *bias);
-  return Done{};
 }
 
 Status Watcher::attach_file(Target& target, const std::shared_ptr<KnownBinary>& binary,
@@ -136,6 +135,7 @@ Status Watcher::attach_file(Target& target, const std::shared_ptr<KnownBinary>& 
   }
   if (mode_ended_) attachment->relieve(Relief::kMode, monotonic_now_ns());
   target.probes += attachment->probe_count();
+  target.programs.push_back(binary->planned->info);
   target.unseen.insert(target.unseen.end(), binary->unseen.begin(), binary->unseen.end());
   watched.binaries.push_back(binary);
   watched.attachments.push_back(std::move(attachment));
@@ -143,16 +143,18 @@ Status Watcher::attach_file(Target& target, const std::shared_ptr<KnownBinary>& 
 }
 
 Status Watcher::attach(Target& target, const Process& process, const PlannedProcess& planned) {
-  const ProbePlan& first = planned.binaries.front()->planned->plans.front();
+  const ProgramInfo& first = *planned.binaries.front()->planned->info;
   target.runtime = first.runtime;
-  target.version = first.match.version;
-  target.unverified = first.match.unverified;
+  target.version = first.version;
+  target.unverified = first.unverified;
   target.build_id = first.build_id;
+  target.language = first.language;
+  target.loaded = std::make_shared<LoadedPrograms>();
   // Before the first record, which may be the last: a fatal is followed by the process' end.
   if (auto known = symbolizer_->add_target(target, process); !known) {
     log_warn("{}: no stacks: {}", describe(process), printable(known.error().text));
   }
-  if (auto described = describe_go(target, process, planned); !described) return described;
+  add_go_files(target, planned);
   const std::lock_guard lock(mutex_);
   auto slot = take_slot();
   if (!slot) return std::move(slot).error();
@@ -160,7 +162,7 @@ Status Watcher::attach(Target& target, const Process& process, const PlannedProc
   watched.slot = *slot;
   watched.labels = {target.comm, std::string(target.runtime->name), target.container_id,
                     target.pod_uid};
-  watched.map_types = target.map_types;
+  watched.loaded = target.loaded;
   programs_->clear_counters(*slot);
   Status done = Done{};
   for (const auto& binary : planned.binaries) {
@@ -174,6 +176,7 @@ Status Watcher::attach(Target& target, const Process& process, const PlannedProc
   if (!done) {
     free_slots_.push_back(*slot);
     target.probes = 0;
+    target.programs.clear();
     return done;
   }
   target.state = TargetState::kAttached;
@@ -191,6 +194,9 @@ Result<bool> Watcher::extend(uint32_t id) {
   if (process->start_ticks != target->start_ticks || process->exe != target->exe) return false;
   auto planned = plan_process(*process);
   if (!planned) return std::move(planned).error();
+  // Frames and types are those of what is mapped now.
+  symbolizer_->update_target(*target, *process);
+  add_go_files(*target, *planned);
   const std::lock_guard lock(mutex_);
   const auto found = watched_.find(id);
   if (found == watched_.end()) return false;
@@ -202,13 +208,6 @@ Result<bool> Watcher::extend(uint32_t id) {
       return std::move(attached).error();
     added = true;
   }
-  if (!added || planned->go == nullptr || target->go != nullptr) return added;
-  // A Go library in a native program.
-  if (auto known = symbolizer_->add_target(*target, *process); !known)
-    return std::move(known).error();
-  if (auto described = describe_go(*target, *process, *planned); !described)
-    return std::move(described).error();
-  watched.map_types = target->map_types;
   return added;
 }
 
@@ -223,15 +222,26 @@ Error Watcher::refuse(Target* target, Error error) {
   return error;
 }
 
-Result<const Target*> Watcher::watch(int pid, Interest interest) {
+Target* Watcher::describe_again(uint32_t id, const Process& process) {
+  Target* target = id == 0 ? nullptr : targets_->find(id);
+  if (target == nullptr) return targets_->add(describe_target(process));
+  *target = describe_target(process);
+  target->id = id;
+  return target;
+}
+
+Result<const Target*> Watcher::watch(int pid, Interest interest, uint32_t known) {
   const bool quiet = interest == Interest::kEverybody;
   auto process = read_process(pid);
   if (!process && quiet && process.error().kind == ErrorKind::kNotFound)
     return Error{ErrorKind::kNotFound, std::move(process).error().text, kEnded};
   if (!process) return refuse(nullptr, std::move(process).error());
   auto planned = plan_process(*process);
-  if (!planned && quiet && planned.error().label == kNoMap) return std::move(planned).error();
-  Target* target = targets_->add(describe_target(*process));
+  const bool passed_over =
+      quiet && !planned &&
+      (planned.error().label == kNoMap || planned.error().kind == ErrorKind::kNotFound);
+  if (passed_over) return std::move(planned).error();
+  Target* target = describe_again(known, *process);
   if (!planned) return refuse(target, std::move(planned).error());
   auto attached = attach(*target, *process, *planned);
   if (!attached) symbolizer_->remove_target(target->id);
@@ -299,8 +309,7 @@ void Watcher::add_inserts(uint32_t id, const Watched& watched,
   }
   for (const ms_insert_type& entry : types) {
     if (entry.target != id) continue;
-    const GoMapType* type =
-        watched.map_types == nullptr ? nullptr : watched.map_types->find(entry.type);
+    const GoMapType* type = watched.loaded->find_type(entry.type);
     InsertTotal& total = totals[{watched.labels, type == nullptr ? std::string() : type->name}];
     total.timed = true;
     total.count += entry.count;

@@ -63,9 +63,10 @@ class Watcher {
 
   // Attaches every room that recognises a file of the process. A process that cannot be watched
   // becomes a target too, with state unsupported, and the error says why; not so when nobody asked
-  // for it and it has no map or has ended (label kNoMap or kEnded).
+  // for it and it has no map or has ended (label kNoMap or kEnded). `known`: the target that the
+  // same program of the process is already, because it had no map before; 0: none.
   // REQUIRES: the process is no attached target.
-  Result<const Target*> watch(int pid, Interest interest = Interest::kNamed);
+  Result<const Target*> watch(int pid, Interest interest = Interest::kNamed, uint32_t known = 0);
   static constexpr std::string_view kNoMap = "no_map";
   static constexpr std::string_view kEnded = "ended";
   // Attaches what an attached target has mapped since. Returns whether there was anything.
@@ -97,18 +98,18 @@ class Watcher {
     std::vector<std::shared_ptr<Attachment>> attachments;
     uint32_t slot = 0;
     ProcessLabels labels;
-    std::shared_ptr<MapTypes> map_types;  // nullptr: a native program
+    std::shared_ptr<LoadedPrograms> loaded;
     std::optional<EnabledTarget> enabled;
   };
   // What is to be attached to one process.
   struct PlannedProcess {
     std::vector<std::shared_ptr<KnownBinary>> binaries;
-    std::shared_ptr<KnownBinary> go;  // one of them; nullptr: none is a Go program
-    MappedFile go_file;
+    std::vector<std::pair<std::shared_ptr<KnownBinary>, MappedFile>>
+        go_files;  // these, and plugins
   };
 
   Result<PlannedProcess> plan_process(const Process& process);
-  Status describe_go(Target& target, const Process& process, const PlannedProcess& planned);
+  void add_go_files(Target& target, const PlannedProcess& planned);
   Status attach(Target& target, const Process& process, const PlannedProcess& planned);
   // REQUIRES: mutex_. Adds the probes of one file, its own or those that others share already.
   Status attach_file(Target& target, const std::shared_ptr<KnownBinary>& binary, Watched& watched);
@@ -127,6 +128,8 @@ class Watcher {
   [[nodiscard]] uint64_t probe_count() const;
   Result<uint32_t> take_slot();
   Error refuse(Target* target, Error error);
+  // The target of this number is that process from now on; 0: a new one.
+  Target* describe_again(uint32_t id, const Process& process);
 
   Programs* programs_;
   DescriptorTable* descriptors_;

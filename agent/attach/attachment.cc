@@ -100,10 +100,12 @@ std::shared_ptr<const GoProgram> ImageTable::program(uint32_t index) const {
 
 Result<uint32_t> DescriptorTable::take(const Runtime* runtime, const ProbeSpec* spec,
                                        const PlannedFile* file) {
-  Entry entry{runtime, spec, 0, {}};
+  Entry entry{runtime, spec};
   if (file != nullptr) {
     entry.file = file->number;
     entry.go = file->go;
+    entry.info = file->info;
+    entry.types = file->types;
   }
   if (const auto index = free_->take()) {
     entries_[*index] = std::move(entry);

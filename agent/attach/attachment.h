@@ -24,6 +24,8 @@
 #include "agent/base/unique_fd.h"
 #include "agent/binary/go_program.h"
 #include "agent/plan/probe_plan.h"
+#include "agent/runtimes/loaded_programs.h"
+#include "agent/runtimes/program_info.h"
 
 namespace mapscope {
 
@@ -32,7 +34,9 @@ struct PlannedFile {
   std::string name;
   std::vector<ProbePlan> plans;  // one for each room that found something
   UniqueFd file;
+  std::shared_ptr<const ProgramInfo> info;
   std::shared_ptr<const GoProgram> go;  // nullptr: native code
+  std::shared_ptr<ProgramTypes> types;  // likewise
   ms_image image{};                     // all 0 without `go`
   uint64_t number = next_number();      // never used twice in one run
 
@@ -71,8 +75,11 @@ class DescriptorTable {
   struct Entry {
     const Runtime* runtime = nullptr;  // nullptr: free
     const ProbeSpec* spec = nullptr;
-    uint64_t file = 0;                  // PlannedFile::number; 0: none
-    std::weak_ptr<const GoProgram> go;  // of the file; empty: native code, or nobody needs it more
+    uint64_t file = 0;  // PlannedFile::number; 0: none
+    std::weak_ptr<const GoProgram>
+        go{};  // of the file; empty: native code, or nobody needs it more
+    std::shared_ptr<const ProgramInfo> info{};  // of the file; nullptr: not known
+    std::weak_ptr<ProgramTypes> types{};        // as `go`
   };
   explicit DescriptorTable(uint32_t capacity) : capacity_(capacity) {}
 

@@ -2,6 +2,7 @@
 #include "agent/export/event_json.h"
 
 #include "agent/export/json_object.h"
+#include "agent/runtimes/program_info.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
@@ -46,15 +47,19 @@ void add_container(JsonObject& event, const Target& target) {
 }
 
 // Without a thread where several took part.
-void add_origin(JsonObject& event, const Target& target, const Runtime* runtime,
-                std::optional<uint32_t> tid, std::string_view comm) {
+template <typename Record>
+void add_origin(JsonObject& event, const Record& record, std::optional<uint32_t> tid,
+                std::string_view comm) {
+  const Target& target = *record.target;
   event.number("pid", static_cast<uint64_t>(target.pid));
   if (tid) event.number("tid", *tid);
   event.text("comm", comm.empty() ? std::string_view(target.comm) : comm);
   event.text("exe", target.exe);
-  if (runtime != nullptr) event.text("runtime", runtime->name);
-  event.text("version", target.version);
-  if (target.unverified) event.boolean("unverified", true);
+  if (record.runtime != nullptr) event.text("runtime", record.runtime->name);
+  if (record.program != nullptr) {
+    event.text("version", record.program->version);
+    if (record.program->unverified) event.boolean("unverified", true);
+  }
   add_container(event, target);
 }
 
@@ -108,6 +113,15 @@ void add_thread(JsonObject& event, const Resize& resize) {
   event.number("switches", thread.switches);
 }
 
+void add_program(std::string& out, const std::shared_ptr<const ProgramInfo>& program) {
+  JsonObject object(out);
+  object.text("path", program->path);
+  object.text("build_id", program->build_id);
+  if (program->runtime != nullptr) object.text("runtime", program->runtime->name);
+  object.text("version", program->version);
+  if (program->unverified) object.boolean("unverified", true);
+}
+
 void add_restructurings(JsonObject& object, const Restructurings& counts) {
   if (counts.promotions != 0) object.number("promotions", counts.promotions);
   if (counts.misses != 0) object.number("misses", counts.misses);
@@ -136,7 +150,7 @@ void append_resize_json(std::string& out, const Resize& resize, std::string_view
   JsonObject event(out);
   event.text("event", "resize");
   event.text("time", time);
-  add_origin(event, *resize.target, resize.runtime, resize.tid, resize.comm);
+  add_origin(event, resize, resize.tid, resize.comm);
   add_map(event, resize.map_addr, resize.map_type);
   event.text("kind", resize.kind);
   event.text("trigger", resize.trigger);
@@ -165,7 +179,7 @@ void append_fatal_json(std::string& out, const Fatal& fatal, std::string_view ti
   JsonObject event(out);
   event.text("event", "fatal");
   event.text("time", time);
-  add_origin(event, *fatal.target, fatal.runtime, fatal.tid, fatal.comm);
+  add_origin(event, fatal, fatal.tid, fatal.comm);
   add_map(event, fatal.map_addr, {});
   event.text("message", fatal.message);
   event.boolean("is_first", fatal.is_first);
@@ -179,7 +193,7 @@ void append_race_json(std::string& out, const Race& race, std::string_view time)
   JsonObject event(out);
   event.text("event", "race");
   event.text("time", time);
-  add_origin(event, *race.target, race.runtime, std::nullopt, race.comm);
+  add_origin(event, race, std::nullopt, race.comm);
   add_map(event, race.map_addr, race.map_type);
   add_writer(event, "first", race.first);
   add_writer(event, "second", race.second);
@@ -189,7 +203,7 @@ void append_doubling_json(std::string& out, const Doubling& doubling, std::strin
   JsonObject event(out);
   event.text("event", "doubling");
   event.text("time", time);
-  add_origin(event, *doubling.target, doubling.runtime, std::nullopt, {});
+  add_origin(event, doubling, std::nullopt, {});
   add_map(event, doubling.map_addr, doubling.map_type);
   event.number("old_slots", doubling.old_slots);
   event.number("new_slots", doubling.new_slots);
@@ -214,6 +228,7 @@ void append_target_json(std::string& out, const Target& target, std::string_view
   event.text("state", to_string(target.state));
   if (target.state == TargetState::kAttached) event.number("probes", target.probes);
   event.text("reason", target.reason);
+  if (target.programs.size() > 1) add_array(event, "programs", target.programs, add_program);
   if (target.unseen.empty()) return;
   add_array(event, "unseen", target.unseen, [](std::string& to, const std::string& what) {
     to += '"';

@@ -6,6 +6,7 @@
 #include "agent/export/insert_series.h"
 #include "agent/export/metric_samples.h"
 #include "agent/export/process_metrics.h"
+#include "agent/runtimes/program_info.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
@@ -89,10 +90,12 @@ void append_targets(const std::vector<Target>& targets, size_t max_series, Famil
     states.add({name_of(target.runtime), to_string(target.state)}, uint64_t{1});
     if (target.state == TargetState::kUnsupported) unsupported.add({target.reason}, uint64_t{1});
     if (target.state != TargetState::kAttached) continue;
-    info.add({target.comm, name_of(target.runtime), std::to_string(target.pid), target.exe,
-              target.build_id, target.language, target.version,
-              target.unverified ? "true" : "false", target.container_id, target.pod_uid},
-             uint64_t{1});
+    for (const auto& program : target.programs) {
+      info.add({target.comm, name_of(program->runtime), std::to_string(target.pid), target.exe,
+                program->build_id, program->language, program->version,
+                program->unverified ? "true" : "false", target.container_id, target.pod_uid},
+               uint64_t{1});
+    }
   }
   info.finish(families);
   states.finish(families);
@@ -237,8 +240,7 @@ void MetricTable::set_targets(std::vector<Target> targets) {
   std::set<uint32_t> live_ids;
   for (Target& target : targets) {
     // What is only shown must not keep a program open that nobody runs any more.
-    target.go.reset();
-    target.map_types.reset();
+    target.loaded.reset();
     if (target.state != TargetState::kAttached) continue;
     Place place;
     assign_label(place.first, target.comm);

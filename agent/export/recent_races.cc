@@ -12,8 +12,7 @@ namespace mapscope {
 
 void RecentRaces::add(const Race& race) {
   Slot slot{race, *race.target, std::string(race.comm), {}};
-  slot.target.go.reset();
-  slot.target.map_types.reset();
+  slot.target.loaded.reset();
   if (race.first.stack != nullptr) slot.stacks[0] = *race.first.stack;
   if (race.second.stack != nullptr) slot.stacks[1] = *race.second.stack;
   const std::lock_guard lock(mutex_);

@@ -19,8 +19,7 @@ void RecentResizes::add(const Resize& resize) {
   next_ = (next_ + 1) % capacity_;
   slot.resize = resize;
   slot.target = *resize.target;
-  slot.target.go.reset();
-  slot.target.map_types.reset();
+  slot.target.loaded.reset();
   slot.comm = resize.comm;
   slot.map_type = resize.map_type;
   const Frame* site = resize.stack == nullptr ? nullptr : resize.stack->site_frame();

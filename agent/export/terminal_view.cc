@@ -14,6 +14,7 @@
 #include "agent/export/place.h"
 #include "agent/export/text.h"
 #include "agent/export/units.h"
+#include "agent/runtimes/program_info.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
@@ -224,7 +225,8 @@ void TerminalView::row(const Resize& resize) {
                   unless_restructuring(or_unknown(resize.thread, split_text)),
                   unless_restructuring(or_unknown(resize.thread, faults_text)),
                   unless_restructuring(or_unknown(resize.blocked, blocked_text)));
-  const std::string_view mark = resize.target->unverified ? "  unverified" : "";
+  const std::string_view mark =
+      resize.program != nullptr && resize.program->unverified ? "  unverified" : "";
   const size_t used = character_count(line) + mark.size();
   const size_t room = std::max<size_t>(options_.width - std::min(options_.width, used), 16);
   put(line + fit_place(site_text(resize.stack, resize.caller), room).append(mark));

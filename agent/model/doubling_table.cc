@@ -50,6 +50,7 @@ std::optional<Doubling> DoublingTable::add(const Resize& resize) {
   Doubling doubling;
   doubling.target = resize.target;
   doubling.runtime = resize.runtime;
+  doubling.program = resize.program;
   doubling.map_addr = resize.map_addr;
   doubling.map_type = resize.map_type;
   doubling.old_slots = std::min(*resize.old_slots, UINT64_MAX >> (depth + 1)) << depth;

@@ -3,8 +3,6 @@
 
 #include <array>
 
-#include "agent/binary/go_program.h"
-
 namespace mapscope {
 namespace {
 
@@ -21,7 +19,7 @@ std::string_view goroutine_status(uint32_t status) {
   return kNames[status];
 }
 
-std::optional<Goroutine> goroutine_of(const ms_goroutine& raw, const Target& target) {
+std::optional<Goroutine> goroutine_of(const ms_goroutine& raw, const MapTypes* programs) {
   if (raw.g == 0 || raw.id == 0) return std::nullopt;
   Goroutine goroutine;
   goroutine.id = raw.id;
@@ -29,9 +27,9 @@ std::optional<Goroutine> goroutine_of(const ms_goroutine& raw, const Target& tar
   goroutine.stack_lo = raw.stack_lo;
   goroutine.stack_hi = raw.stack_hi;
   goroutine.m = static_cast<int64_t>(raw.m);
-  if (target.go == nullptr || raw.start_pc == 0) return goroutine;
-  const auto start = target.go->function_at(raw.start_pc - target.go_bias);
-  if (start) goroutine.start_function = start->name;
+  if (programs == nullptr || raw.start_pc == 0) return goroutine;
+  if (const auto start = programs->function_at(raw.start_pc))
+    goroutine.start_function = start->name;
   return goroutine;
 }
 

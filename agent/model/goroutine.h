@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/model/resize.h"
+#include "agent/runtimes/map_types.h"
 #include "bpf/wire.h"
 
 namespace mapscope {
@@ -14,7 +15,8 @@ namespace mapscope {
 // that no checked version uses. Source: runtime/runtime2.go, Go 1.15 to 1.27.
 std::string_view goroutine_status(uint32_t status);
 
-// nullopt where there was none or it could not be read.
-std::optional<Goroutine> goroutine_of(const ms_goroutine& raw, const Target& target);
+// nullopt where there was none or it could not be read. `programs`: where its first function is
+// looked for; nullptr: nowhere.
+std::optional<Goroutine> goroutine_of(const ms_goroutine& raw, const MapTypes* programs);
 
 }  // namespace mapscope

@@ -17,14 +17,16 @@
 
 namespace mapscope {
 
-class GoProgram;
-class MapTypes;
+class LoadedPrograms;
+struct ProgramInfo;
 struct Runtime;
 
 enum class TargetState { kAttached, kUnsupported, kGone };
 std::string_view to_string(TargetState state);
 
 // A process that the agent watches (or could not watch). `id` is unique in one run; a pid is not.
+// What is true of one of its files only is said of the first that is probed, its executable if that
+// is; a record is understood by the file that it comes from.
 struct Target {
   uint32_t id = 0;
   int pid = 0;
@@ -38,9 +40,8 @@ struct Target {
   std::string version;
   bool unverified = false;      // newer than what was checked; what it had to prove, it proved
   std::string_view language{};  // "" where it may be any that is compiled; static storage
-  std::shared_ptr<const GoProgram> go;  // nullptr: not a Go program
-  uint64_t go_bias = 0;                 // its addresses in the process minus those in the file
-  std::shared_ptr<MapTypes> map_types;  // likewise
+  std::vector<std::shared_ptr<const ProgramInfo>> programs;  // all that are probed
+  std::shared_ptr<LoadedPrograms> loaded;  // its Go files; nullptr: none, or gone for long
   // What the probes cannot see, one line each.
   std::vector<std::string> unseen;
   TargetState state = TargetState::kAttached;
@@ -126,6 +127,7 @@ struct Resize {
   std::optional<uint64_t> reserve;  // likewise
   uint64_t caller = 0;              // return address at begin; 0 unknown
   const Stack* stack = nullptr;     // nullptr: not sampled and no earlier stack of this caller
+  std::shared_ptr<const ProgramInfo> program{};  // the file that it was seen in
 };
 
 // Kinds of a map that is no table: it reorganises itself at a point, and no size changes.
@@ -146,6 +148,7 @@ struct Doubling {
   uint64_t begin_ns = 0;  // of the first split
   uint64_t end_ns = 0;    // of the last
   uint64_t stall_ns = 0;  // of all splits
+  std::shared_ptr<const ProgramInfo> program{};
 };
 
 struct Writer {
@@ -164,6 +167,7 @@ struct Race {
   std::string map_type;  // "" unknown
   Writer first;
   Writer second;  // its begin_ns is when both were inside
+  std::shared_ptr<const ProgramInfo> program{};
 };
 
 struct Fatal {
@@ -181,6 +185,7 @@ struct Fatal {
   std::optional<uint64_t> last_growth_slots;  // after it
   bool growing = false;                       // it had not ended
   const Stack* stack = nullptr;
+  std::shared_ptr<const ProgramInfo> program{};
 };
 
 }  // namespace mapscope

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/model/goroutine.h"
 #include "agent/runtimes/runtime.h"
@@ -60,6 +62,14 @@ void apply_meaning(const ResizeMeaning& meaning, Resize& resize) {
   resize.new_directory = meaning.new_directory;
   resize.misses = meaning.misses;
   resize.ended_by_clear = meaning.ended_by_clear;
+}
+
+// nullopt: no Go program, or closed for long.
+std::optional<MapTypes> types_of(const DescriptorTable::Entry& probe, uint64_t bias,
+                                 const Target& target) {
+  auto own = probe.types.lock();
+  if (own == nullptr) return std::nullopt;
+  return std::optional<MapTypes>(std::in_place, std::move(own), bias, target.loaded);
 }
 
 bool same_site(const Stack* a, const Stack* b) {
@@ -151,7 +161,8 @@ Result<Resize> ResizeModel::resize(const ms_resize_record& record) {
                     (record.sync_ns != 0 && record.sync_ns < record.begin_ns))) {
     return Error{ErrorKind::kCorrupt, "a resize ends before it begins"};
   }
-  auto meaning = probe->runtime->normalize(record, target->map_types.get());
+  auto types = types_of(*probe, record.load_bias, *target);
+  auto meaning = probe->runtime->normalize(record, types ? &*types : nullptr);
   if (!meaning) return std::move(meaning).error();
   Resize resize;
   resize.target = target;
@@ -164,7 +175,8 @@ Result<Resize> ResizeModel::resize(const ms_resize_record& record) {
   apply_times(record, resize);
   if ((record.flags & MS_RESIZE_BLOCKED_KNOWN) != 0)
     resize.blocked = {record.blocked_threads, record.blocked_ns};
-  resize.goroutine = goroutine_of(record.goroutine, *target);
+  resize.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);
+  resize.program = probe->info;
   resize.stack = stack_of(target->id, record.caller, record.stack_id);
   remember_growth(resize);
   return resize;
@@ -186,7 +198,9 @@ Result<Fatal> ResizeModel::fatal(const ms_fatal_record& record) {
   if (fatal.map_addr == 0) fatal.map_addr = record.map;
   fatal.time_ns = record.time_ns;
   fatal.is_first = record.ordinal == 0;
-  fatal.goroutine = goroutine_of(record.goroutine, *target);
+  const auto types = types_of(*probe, record.load_bias, *target);
+  fatal.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);
+  fatal.program = probe->info;
   add_last_growth(fatal);
   fatal.stack = stack_of(target->id, 0, record.stack_id);
   return fatal;
@@ -195,16 +209,17 @@ Result<Fatal> ResizeModel::fatal(const ms_fatal_record& record) {
 Result<Race> ResizeModel::race(const ms_race_record& record) {
   const Target* target = targets_->find(record.header.target);
   if (target == nullptr) return unknown("target", record.header.target);
+  const DescriptorTable::Entry* probe = descriptors_->find(record.descriptor);
+  if (probe == nullptr || probe->runtime == nullptr) return unknown("probe", record.descriptor);
   Race race;
   race.target = target;
-  race.runtime = runtime_of(record.descriptor);
-  if (race.runtime == nullptr) return unknown("probe", record.descriptor);
+  race.runtime = probe->runtime;
+  race.program = probe->info;
   race.comm = bounded(record.comm);
   race.map_addr = record.map;
-  if (target->map_types != nullptr) {
-    const GoMapType* type = target->map_types->find(record.map_type);
-    if (type != nullptr) race.map_type = type->name;
-  }
+  auto types = types_of(*probe, record.load_bias, *target);
+  if (const GoMapType* type = types ? types->find(record.map_type) : nullptr)
+    race.map_type = type->name;
   race.first = {record.first_tid, record.first_goid, record.first_begin_ns,
                 take_stack(record.first_stack_id)};
   race.second = {record.header.tid, record.goroutine.id, record.time_ns,

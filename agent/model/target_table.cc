@@ -55,10 +55,7 @@ std::vector<uint32_t> TargetTable::expire(uint64_t now_ns) {
   }
   for (Gone& gone : gone_) {
     // Nothing of it is on its way any more: its program may be closed.
-    if (Target* target = gone.since_ns == 0 ? nullptr : find(gone.id)) {
-      target->go.reset();
-      target->map_types.reset();
-    }
+    if (Target* target = gone.since_ns == 0 ? nullptr : find(gone.id)) target->loaded.reset();
     if (gone.since_ns == 0) gone.since_ns = now_ns;
   }
   return std::exchange(forgotten_, {});

@@ -4,13 +4,13 @@
 namespace mapscope {
 
 const GoMapType* MapTypes::find(uint64_t address) {
-  const std::lock_guard lock(mutex_);
-  auto known = kept_.find(address);
-  if (known == kept_.end()) {
-    if (kept_.size() >= kMaxKept) return nullptr;
-    known = kept_.emplace(address, program_->map_type(address - bias_)).first;
-  }
-  return known->second ? &*known->second : nullptr;
+  if (const GoMapType* type = own_->find(address - bias_)) return type;
+  return loaded_ == nullptr ? nullptr : loaded_->find_type(address);
+}
+
+std::optional<GoFunction> MapTypes::function_at(uint64_t address) const {
+  if (auto function = own_->program().function_at(address - bias_)) return function;
+  return loaded_ == nullptr ? std::nullopt : loaded_->function_at(address);
 }
 
 }  // namespace mapscope

@@ -44,6 +44,10 @@ class AddressSpace {
   [[nodiscard]] std::string_view module_path(uint64_t address) const;
   [[nodiscard]] std::optional<uint64_t> load_bias(uint64_t dev, uint64_t inode) const;
 
+  // Brings the mappings up to date. REQUIRES: `process` is the one that it was opened for. Returns
+  // whether they had changed.
+  Result<bool> update(const Process& process) { return load(process); }
+
   // Frees what was parsed; the files stay open.
   void forget();
   [[nodiscard]] bool has_parsed() const { return unwinder_ != nullptr; }

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <list>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "agent/binary/go_program.h"
+#include "agent/runtimes/loaded_programs.h"
 #include "agent/runtimes/runtime.h"
 #include "agent/symbolize/address_space.h"
 #include "agent/symbolize/stack_table.h"
@@ -32,13 +33,13 @@ std::string without_type_arguments(std::string function) {
   return function.replace(open, close - open + 1, "[...]");
 }
 
-// Empty when the address is none of the target's Go program.
+// Empty when the address is in none of the target's Go files.
 std::vector<Frame> go_frames(const Target& target, const AddressSpace& space,
                              const CodeAddress& address) {
   std::vector<Frame> frames;
-  if (target.go == nullptr) return frames;
-  const uint64_t vaddr = address.lookup_address() - target.go_bias;
-  for (GoFrame& found : target.go->frames(vaddr)) {
+  if (target.loaded == nullptr) return frames;
+  auto [go, vaddr] = target.loaded->frames(address.lookup_address());
+  for (GoFrame& found : go) {
     Frame& frame = frames.emplace_back();
     frame.address = address.pc;
     frame.function = without_type_arguments(std::move(found.function));
@@ -124,6 +125,15 @@ Status Symbolizer::add_target(const Target& target, const Process& process) {
   return Done{};
 }
 
+void Symbolizer::update_target(const Target& target, const Process& process) {
+  const auto found = impl_->spaces.find(target.id);
+  if (found == impl_->spaces.end()) {
+    std::ignore = add_target(target, process);
+    return;
+  }
+  if (auto changed = found->second->update(process); changed && *changed) ++impl_->counts.reloads;
+}
+
 void Symbolizer::remove_target(uint32_t id) {
   impl_->recent.remove(id);
   impl_->spaces.erase(id);
@@ -132,7 +142,7 @@ void Symbolizer::remove_target(uint32_t id) {
 void Symbolizer::forget_stacks(std::span<const uint32_t> ids) { impl_->stacks.forget(ids); }
 
 const Stack* Symbolizer::resolve(const Target& target, const ms_stack_record& record,
-                                 std::string_view map_type) {
+                                 const Runtime* runtime, std::string_view map_type) {
   const auto found = impl_->spaces.find(target.id);
   if (found == impl_->spaces.end()) {
     ++impl_->counts.unresolved;
@@ -147,7 +157,7 @@ const Stack* Symbolizer::resolve(const Target& target, const ms_stack_record& re
     ++impl_->counts.unresolved;
     return nullptr;
   }
-  return impl_->intern(target, space, addresses, target.runtime, map_type);
+  return impl_->intern(target, space, addresses, runtime, map_type);
 }
 
 const Stack* Symbolizer::Impl::intern(const Target& target, AddressSpace& space,

@@ -51,19 +51,21 @@ class Symbolizer {
   // usable ELF file is left out. Errors: kNotFound when the process is gone or another one has its
   // pid; kUnsupported when no file was usable.
   Status add_target(const Target& target, const Process& process);
+  // Opens what it has mapped since.
+  void update_target(const Target& target, const Process& process);
   // Closes its files. Its stacks stay. Unknown ids are ignored.
   void remove_target(uint32_t id);
 
   // Frees the stacks of these targets. REQUIRES: sorted; nobody holds on to one of them.
   void forget_stacks(std::span<const uint32_t> ids);
 
-  // nullptr when nothing could be resolved. `site` is the first frame that target.runtime does not
-  // call map code (0 without a runtime, -1 when all are).
-  const Stack* resolve(const Target& target, const ms_stack_record& record,
+  // nullptr when nothing could be resolved. `site` is the first frame that `runtime`, of the probe
+  // that sampled it, does not call map code (0 without a runtime, -1 when all are). A frame in a Go
+  // file is named by that file's own tables.
+  const Stack* resolve(const Target& target, const ms_stack_record& record, const Runtime* runtime,
                        std::string_view map_type);
 
-  // Likewise for a stack that was walked in the kernel. A frame in the target's Go program is named
-  // by its own tables.
+  // Likewise for a stack that was walked in the kernel.
   const Stack* resolve(const Target& target, const ms_frames_record& record,
                        const Runtime* runtime);
 

@@ -27,7 +27,7 @@ void BM_ColdFirstStack(benchmark::State& state) {
   while (state.KeepRunning()) {
     Symbolizer symbolizer = make_symbolizer();
     if (!symbolizer.add_target(target, process)) std::abort();
-    if (symbolizer.resolve(target, record, "") == nullptr) std::abort();
+    if (symbolizer.resolve(target, record, target.runtime, "") == nullptr) std::abort();
   }
 }
 BENCHMARK(BM_ColdFirstStack)->Unit(benchmark::kMillisecond);
@@ -42,7 +42,7 @@ void BM_WarmStack(benchmark::State& state, const char* path, const char* mode) {
   if (!symbolizer.add_target(target, process)) std::abort();
   const Stack* stack = nullptr;
   while (state.KeepRunning()) {
-    stack = symbolizer.resolve(target, record, "");
+    stack = symbolizer.resolve(target, record, target.runtime, "");
     if (stack == nullptr) std::abort();
   }
   state.counters["frames"] = static_cast<double>(stack->frames.size());

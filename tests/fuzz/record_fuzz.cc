@@ -24,8 +24,10 @@ struct Scene {
     targets.add(target("store", *all_runtimes().front()));
     Target go = target("serve", *all_runtimes().back());
     const GoImage image = make_go_image(PclntabFormat::kGo120, "go1.25.12");
-    go.go = open_program_of(image.bytes).value().go;
-    go.map_types = std::make_shared<MapTypes>(go.go, 0);
+    planned.go = open_program_of(image.bytes).value().go;
+    planned.types = std::make_shared<ProgramTypes>(planned.go);
+    go.loaded = std::make_shared<LoadedPrograms>();
+    go.loaded->add(planned.types, 0);
     map_type = GoImage::vaddr(image.map_type);
     targets.add(std::move(go));
     for (const Runtime* runtime : all_runtimes()) {
@@ -44,9 +46,10 @@ struct Scene {
     return target;
   }
   void add_probes(const Runtime& runtime, std::span<const ProbeSpec> probes) {
-    for (const ProbeSpec& spec : probes) require(descriptors.take(&runtime, &spec).ok());
+    for (const ProbeSpec& spec : probes) require(descriptors.take(&runtime, &spec, &planned).ok());
   }
 
+  PlannedFile planned;  // of the target in Go
   TargetTable targets;
   DescriptorTable descriptors{kDescriptors};
   uint64_t map_type = 0;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/model/resize.h"
+#include "agent/runtimes/program_info.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
@@ -36,6 +37,10 @@ struct Sample {
     target.build_id = "c0ffee";
     target.runtime = &kSampleRuntime;
     target.version = "go1.27.4";
+    const auto program = std::make_shared<const ProgramInfo>(
+        ProgramInfo{target.exe, target.build_id, target.version, target.language, target.runtime});
+    target.programs = {program};
+    resize.program = fatal.program = race.program = doubling.program = program;
     target.probes = 3;
     Frame map_frame;
     map_frame.function = "runtime.mapassign";

@@ -63,7 +63,7 @@ struct Scene {
     if (!added) ADD_FAILURE() << added.error().text;
   }
   const Stack* resolve(std::string_view map_type = "") {
-    return symbolizer.resolve(target, record, map_type);
+    return symbolizer.resolve(target, record, target.runtime, map_type);
   }
 
   StackProgram program;
@@ -149,7 +149,8 @@ TEST(Symbolizer, LibraryLoadedLaterIsFound) {
   ASSERT_TRUE(symbolizer.add_target(target, process).ok());
   program.go_on();
   const ms_stack_record record = program.read_record();
-  const std::vector<std::string> lines = describe(symbolizer.resolve(target, record, ""));
+  const std::vector<std::string> lines =
+      describe(symbolizer.resolve(target, record, target.runtime, ""));
   ASSERT_GE(lines.size(), 6U);
   EXPECT_EQ(lines[4], at("stacks_library_apply", "library.cc", "library"));
   EXPECT_EQ(lines[5], expected_chain()[5]);
@@ -167,7 +168,7 @@ TEST(Symbolizer, DeletedProgramIsNamed) {
   const Target target = StackProgram::target_of(process);
   Symbolizer symbolizer = make_symbolizer();
   ASSERT_TRUE(symbolizer.add_target(target, process).ok());
-  EXPECT_EQ(describe(symbolizer.resolve(target, record, "")), expected_chain());
+  EXPECT_EQ(describe(symbolizer.resolve(target, record, target.runtime, "")), expected_chain());
 }
 
 TEST(Symbolizer, SameStackAgainIsTheSameObject) {
@@ -189,7 +190,8 @@ TEST(Symbolizer, SessionsBeyondTheLimitForgetAndComeBack) {
   const Target target = StackProgram::target_of(process);
   ASSERT_TRUE(first.symbolizer.add_target(target, process).ok());
   const Stack* stack = first.resolve();
-  EXPECT_EQ(describe(first.symbolizer.resolve(target, record, "")), expected_chain());
+  EXPECT_EQ(describe(first.symbolizer.resolve(target, record, target.runtime, "")),
+            expected_chain());
   EXPECT_EQ(first.resolve(), stack);
   EXPECT_EQ(describe(first.resolve("not seen before")), expected_chain());
 }
