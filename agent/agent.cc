@@ -33,8 +33,7 @@
 namespace mapscope {
 namespace {
 
-constexpr int kTickMs = 200;
-constexpr int kDiscoveryTickMs = 20;
+constexpr int kTickMs = 20;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::array<std::string_view, kRecordTypes> kRecordNames = {
     "refused", "resize", "stack", "fatal", "process", "frames", "race"};
@@ -87,6 +86,7 @@ class Agent {
     child_ = std::move(startup.child);
     manager_ = std::move(startup.manager);
     mappings_ = std::move(startup.mappings);
+    no_mappings_ = std::move(startup.no_mappings);
     names_ = std::move(startup.names);
     auto collector = Collector::start(programs_.ring_fd());
     if (!collector) return std::move(collector).error();
@@ -136,34 +136,18 @@ class Agent {
   // One that cannot be watched does not keep the others from being watched; if none can, the first
   // reason is the error.
   Status watch_all() {
-    if (options_->selection.active()) {
-      discover();
-      return child_ ? child_->release() : Done{};
-    }
-    if (child_) watch(child_->pid());
-    for (const int pid : options_->pids) watch(pid);
-    if (watcher_.attached() == 0 && first_error_) return *first_error_;
-    return child_ ? child_->release() : Done{};
-  }
-
-  void discover() {
-    std::vector<int> named = options_->pids;
-    if (child_) named.push_back(child_->pid());
     discovery_.emplace(
-        options_->selection, named, watcher_, targets_,
-        [this](const Target& target) { pipeline_.show(target); }, [this] { drain(); });
-    discovery_->start(std::move(mappings_));
-    if (watcher_.attached() == 0)
+        options_->selection, Discovery::Named{options_->pids, child_ ? child_->pid() : 0}, watcher_,
+        targets_, [this](const Target& target) { pipeline_.show(target); }, [this] { drain(); });
+    if (auto started = discovery_->start(std::move(mappings_)); !started) {
+      pipeline_.refresh_targets();
+      return started;
+    }
+    if (!no_mappings_.empty())
+      log_warn("{}; libraries that are loaded later are found late", printable(no_mappings_));
+    if (options_->selection.active() && watcher_.attached() == 0)
       std::fprintf(stderr, "agent: no process to watch yet; waiting for one\n");
-  }
-
-  void watch(int pid) {
-    auto target = watcher_.watch(pid);
-    if (target) return pipeline_.show(**target);
-    if (!first_error_) first_error_ = target.error();
-    pipeline_.metrics().set_targets(targets_.snapshot());
-    const size_t wanted = options_->pids.size() + (options_->command.empty() ? 0 : 1);
-    if (ready_ || wanted > 1) log_warn("{}", printable(target.error().text));
+    return child_ ? child_->release() : Done{};
   }
 
   Status loop() {
@@ -173,25 +157,33 @@ class Agent {
     const auto limit_ns =
         static_cast<uint64_t>(options_->seconds * static_cast<double>(kNsPerSecond));
     uint64_t looked_ns = started_ns;
-    while ((discovery_ || watcher_.attached() > 0) &&
-           (limit_ns == 0 || monotonic_now_ns() - started_ns < limit_ns)) {
+    while (discovery_->may_find() || watcher_.attached() > 0) {
+      if (limit_ns != 0 && monotonic_now_ns() - started_ns >= limit_ns) return Done{};
       std::array<pollfd, 2> wanted{
           {{signals_.get(), POLLIN, 0}, {collector_->ready_fd(), POLLIN, 0}}};
-      ::poll(wanted.data(), wanted.size(), discovery_ ? kDiscoveryTickMs : kTickMs);
-      if ((wanted[0].revents & POLLIN) != 0) break;
+      ::poll(wanted.data(), wanted.size(), kTickMs);
+      if ((wanted[0].revents & POLLIN) != 0) return Done{};
       handle_batch();
-      if (discovery_) discovery_->tick(monotonic_now_ns());
+      discovery_->tick(monotonic_now_ns());
       watcher_.guard(monotonic_now_ns());
       if (mode_end_ns_ != 0 && monotonic_now_ns() >= mode_end_ns_) end_mode();
       if (auto shown = pipeline_.tick(); !shown) return shown;
       manager_.tick(watcher_.attached(), monotonic_now_ns());
       if (monotonic_now_ns() - looked_ns < kNsPerSecond) continue;
       looked_ns = monotonic_now_ns();
-      if (!discovery_) forget_vanished();
       expire(looked_ns);
       want_names();
       loss_log_.look(lost());
     }
+    return why_never_watched();
+  }
+
+  // All that were named have ended.
+  Status why_never_watched() {
+    const auto error = discovery_->never_watched();
+    if (!error) return Done{};
+    if (!child_) return *error;
+    log_warn("{}", printable(error->text));
     return Done{};
   }
 
@@ -204,7 +196,9 @@ class Agent {
 
   void handle_batch() {
     if (!collector_->take(batch_)) return;
-    pipeline_.handle(batch_, [this](const ms_process_record& record) { on_process(record); });
+    discovery_->extend_targets(monotonic_now_ns());
+    pipeline_.handle(batch_,
+                     [this](const ms_process_record& record) { discovery_->on_process(record); });
   }
 
   // Of what is gone for long, and of files that nobody runs any more.
@@ -231,34 +225,6 @@ class Agent {
   void drain() {
     collector_->drain();
     handle_batch();
-  }
-
-  void on_process(const ms_process_record& record) {
-    if (discovery_) return discovery_->on_process(record);
-    const Target* target = targets_.find(record.header.target);
-    const uint64_t start_ticks = target == nullptr ? 0 : target->start_ticks;
-    const int pid = static_cast<int>(record.header.tgid);
-    end_target(record.header.target);
-    // It may have ended since, and its pid be another's.
-    if (record.event == MS_PROCESS_EXEC && is_running(pid, start_ticks)) watch(pid);
-  }
-
-  void end_target(uint32_t id) {
-    const Target* target = targets_.find(id);
-    if (target == nullptr || target->state != TargetState::kAttached) return;
-    watcher_.forget(id);
-    pipeline_.show(*target);
-  }
-
-  // The record of an exit can be lost in a full ring. Mostly it is only on its way, behind others
-  // of its target that must be handled before.
-  void forget_vanished() {
-    for (const Target& target : targets_.snapshot()) {
-      if (target.state != TargetState::kAttached || is_running(target.pid, target.start_ticks))
-        continue;
-      drain();
-      end_target(target.id);
-    }
   }
 
   // On the way from the kernel; what the rate limit leaves out is not lost.
@@ -307,10 +273,10 @@ class Agent {
   Pipeline pipeline_;
   std::unique_ptr<ContainerNames> names_;  // nullptr when nobody is asked
   std::optional<MappingEvents> mappings_;  // until discovery_ has them
+  std::string no_mappings_;                // why there are none
   std::optional<Discovery> discovery_;
   std::optional<Child> child_;
   ServiceManager manager_;
-  std::optional<Error> first_error_;
   LossLog loss_log_;
   std::atomic<bool> ready_{false};
   Batch batch_;

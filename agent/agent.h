@@ -8,9 +8,9 @@
 
 namespace mapscope {
 
-// Returns when every target is gone (not so with a selection), the time is over, or SIGINT or
-// SIGTERM came: all three are success. Nothing stays behind in the kernel, however it ends.
-// REQUIRES: called from the main thread, once.
+// Returns when every process that was named has ended (not so with a selection), the time is over,
+// or SIGINT or SIGTERM came: all three are success. Nothing stays behind in the kernel, however it
+// ends. REQUIRES: called from the main thread, once.
 Status watch_targets(const WatchOptions& options);
 
 }  // namespace mapscope

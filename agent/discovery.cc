@@ -14,38 +14,42 @@ namespace mapscope {
 namespace {
 
 constexpr uint64_t kVanishedNs = 5'000'000'000;
+constexpr uint64_t kVanishedNamedNs = 1'000'000'000;
 constexpr uint64_t kRetryNs = 1'000'000'000;
 // Without the kernel's records of mappings, every so many scans look for them.
 constexpr uint32_t kScansPerLook = 10;
 
 }  // namespace
 
-Discovery::Discovery(const Selection& selection, const std::vector<int>& named, Watcher& watcher,
+Discovery::Discovery(const Selection& selection, Named named, Watcher& watcher,
                      TargetTable& targets, OnTarget on_target, Drain drain)
     : selection_(selection),
-      named_(named.begin(), named.end()),
+      wanted_(std::move(named)),
       watcher_(&watcher),
       targets_(&targets),
       on_target_(std::move(on_target)),
       drain_(std::move(drain)),
       self_(::getpid()) {}
 
-void Discovery::start(std::optional<MappingEvents> mappings) {
+Status Discovery::start(std::optional<MappingEvents> mappings) {
   const uint64_t begun_ns = monotonic_now_ns();
   mappings_ = std::move(mappings);
+  for (const pid_t pid : wanted_.pids) name(pid);
+  if (wanted_.command != 0) name(wanted_.command);
   scan(false);
   starting_ = false;
-  for (const pid_t pid : named_) {
-    if (!seen_.contains(pid)) log_warn("pid {}: no such process", pid);
-  }
   log_info("{} processes looked at in {} ms", seen_.size(),
            (monotonic_now_ns() - begun_ns) / 1'000'000);
+  const bool may_come = selection_.active() || wanted_.command != 0 || has_waiting();
+  if (!may_come && watcher_->attached() == 0 && first_error_) return *first_error_;
+  return Done{};
 }
 
 void Discovery::scan(bool again) {
   scanned_ns_ = monotonic_now_ns();
   ++scans_;
-  const auto listed = list_processes();
+  if (command_waits()) consider_children(wanted_.command);
+  const auto listed = selection_.active() ? list_processes() : list_wanted();
   if (!listed) return lose_proc(listed.error());
   const std::set<pid_t> running(listed->begin(), listed->end());
   for (const pid_t pid : running) consider(pid, again);
@@ -87,35 +91,49 @@ void Discovery::consider(pid_t pid, bool again, bool drained) {
     end(seen.target);
   }
   Seen& seen = seen_[pid];
-  seen = {std::move(*glimpse), false, false, 0, looked_ns};
-  seen.wanted = named_.contains(pid) || selection_.matches(seen.glimpse.exe, seen.glimpse.comm);
+  seen = {.glimpse = std::move(*glimpse), .looked_ns = looked_ns};
+  seen.wanted = is_named(pid, seen.glimpse.start_ticks) || is_of_command(pid) ||
+                selection_.matches(seen.glimpse.exe, seen.glimpse.comm);
   if (seen.wanted) watch(pid, seen);
 }
 
 void Discovery::watch(pid_t pid, Seen& seen) {
-  const bool is_named = named_.contains(pid);
+  const bool named = is_named(pid, seen.glimpse.start_ticks);
+  const bool first = !seen.no_map;
+  const uint32_t known = first ? 0 : seen.target;
   const uint32_t before = targets_->last_id();
-  seen.again = false;
-  auto target = watcher_->watch(pid, is_named ? Interest::kNamed : Interest::kEverybody);
+  // A command may be about to execute what is meant.
+  const bool loud = named && first && pid != wanted_.command;
+  auto target = watcher_->watch(pid, loud ? Interest::kNamed : Interest::kEverybody, known);
+  seen.again = seen.no_map = false;
   if (target) {
     seen.target = (*target)->id;
+    if (named || is_of_command(pid)) note_watched();
     on_target_(**target);
     return consider_children(pid);
   }
   const Error& error = target.error();
   seen.again = error.kind == ErrorKind::kNotFound || error.kind == ErrorKind::kSystem;
-  const bool by_name = is_named || selection_.matches_by_name(seen.glimpse.exe, seen.glimpse.comm);
+  seen.no_map = error.label == Watcher::kNoMap;
+  if (seen.no_map && !first) return;
+  tell(pid, seen, error);
+  if (known == 0 && targets_->last_id() == before) return;
+  if (known == 0) seen.target = targets_->last_id();
+  if (const Target* refused = targets_->find(seen.target)) on_target_(*refused);
+}
+
+void Discovery::tell(pid_t pid, const Seen& seen, const Error& error) {
+  const bool named = is_named(pid, seen.glimpse.start_ticks);
+  const bool by_name = named || selection_.matches_by_name(seen.glimpse.exe, seen.glimpse.comm);
   if (error.label == Watcher::kEnded || (error.label == Watcher::kNoMap && !by_name))
     return log_debug("{}", printable(error.text));
+  if (named) return tell_named(pid, error);
   // Later on it may be on its way to its libraries.
-  if (is_named || (by_name && starting_) || error.kind == ErrorKind::kSystem) {
+  if ((by_name && starting_) || error.kind == ErrorKind::kSystem) {
     log_warn("{}", printable(error.text));
   } else {
     log_info("{}", printable(error.text));
   }
-  if (targets_->last_id() == before) return;
-  seen.target = targets_->last_id();
-  if (const Target* refused = targets_->find(seen.target)) on_target_(*refused);
 }
 
 // One that was forked while its parent was being attached has no record.
@@ -167,6 +185,7 @@ void Discovery::take_record(const ms_process_record& record) {
   if (is_its) {
     end(known->second.target);
     seen_.erase(known);
+    if (record.event == MS_PROCESS_EXIT) named_.erase(pid);
   }
   if (record.event == MS_PROCESS_EXEC) consider(pid, false);
 }
@@ -191,7 +210,8 @@ void Discovery::tick(uint64_t now_ns) {
     retry_proc();
   }
   take_mappings(now_ns);
-  if (now_ns - looked_ns_ >= kVanishedNs) {
+  tick_named(now_ns);
+  if (now_ns - looked_ns_ >= (selection_.active() ? kVanishedNs : kVanishedNamedNs)) {
     looked_ns_ = now_ns;
     forget_vanished();
   }
@@ -211,39 +231,60 @@ void Discovery::forget_vanished() {
   end_found(vanished);
 }
 
-void Discovery::take_mappings(uint64_t now_ns) {
+void Discovery::drain_mappings(uint64_t now_ns) {
   if (!mappings_) return;
   const bool complete = mappings_->drain([&](const MappingEvent& event) {
     if (event.pid == self_ || event.inode == 0) return;
-    const auto known = seen_.find(event.pid);
-    if (known != seen_.end() && !known->second.wanted) return;
     const auto empty = empty_.find({event.dev, event.inode, event.generation});
     if (empty != empty_.end() && empty->second > now_ns) return;
-    mapped_[event.pid].push_back(event);
+    if (mapped_.contains(event.pid) || may_be_wanted(event.pid))
+      mapped_[event.pid].push_back(event);
   });
   if (!complete) mappings_lost_ = true;
+}
+
+bool Discovery::may_be_wanted(pid_t pid) const {
+  const auto known = seen_.find(pid);
+  if (known != seen_.end()) return known->second.wanted;
+  return selection_.active() || is_of_command(pid);
+}
+
+void Discovery::extend_targets(uint64_t now_ns) {
+  drain_mappings(now_ns);
+  std::erase_if(mapped_, [&](const auto& entry) {
+    const auto& [pid, events] = entry;
+    const auto known = seen_.find(pid);
+    const Target* target = known == seen_.end() ? nullptr : targets_->find(known->second.target);
+    if (target == nullptr || target->state != TargetState::kAttached) return false;
+    extend(pid, now_ns);
+    remember_empty(events, now_ns);
+    return true;
+  });
+}
+
+void Discovery::take_mappings(uint64_t now_ns) {
+  extend_targets(now_ns);
   const std::set<pid_t> strangers = std::exchange(strangers_, {});
   for (auto& [pid, events] : std::exchange(mapped_, {})) {
-    const bool is_known = seen_.contains(pid);
     // It may be in the middle of an exec, whose record comes when all is mapped.
-    if (!is_known && !strangers.contains(pid)) {
+    if (!strangers.contains(pid)) {
       strangers_.insert(pid);
       mapped_[pid] = std::move(events);
       continue;
     }
-    if (!is_known) {
-      consider(pid, false);
-    } else {
-      extend(pid, now_ns);
-    }
-    if (empty_.size() >= kMaxEmpty) empty_.clear();
-    for (const MappingEvent& event : events) {
-      const bool has_nothing =
-          std::ranges::any_of(watcher_->empty_files(), [&](const MappedFile& file) {
-            return file.dev == event.dev && file.inode == event.inode;
-          });
-      if (has_nothing) empty_[{event.dev, event.inode, event.generation}] = now_ns + kEmptyNs;
-    }
+    // Of one without a map nobody tells that it executes another program.
+    consider(pid, true);
+    remember_empty(events, now_ns);
+  }
+}
+
+void Discovery::remember_empty(const std::vector<MappingEvent>& events, uint64_t now_ns) {
+  if (empty_.size() >= kMaxEmpty) empty_.clear();
+  for (const MappingEvent& event : events) {
+    const bool has_nothing = std::ranges::any_of(
+        watcher_->empty_files(),
+        [&](const MappedFile& file) { return file.dev == event.dev && file.inode == event.inode; });
+    if (has_nothing) empty_[{event.dev, event.inode, event.generation}] = now_ns + kEmptyNs;
   }
 }
 
@@ -254,7 +295,7 @@ void Discovery::extend(pid_t pid, uint64_t looked_ns) {
   Seen& seen = known->second;
   const Target* target = targets_->find(seen.target);
   if (target == nullptr || target->state != TargetState::kAttached) {
-    if (target != nullptr && target->state == TargetState::kUnsupported) return;
+    if (target != nullptr && target->state == TargetState::kUnsupported && !seen.no_map) return;
     seen.looked_ns = looked_ns;
     return watch(pid, seen);
   }

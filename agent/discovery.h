@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/discovery.h – finds the processes that a selection wants: those that run now, and every one
-// that comes.
+// agent/discovery.h – the processes that are wanted: those that are named, until they end, and
+// those that a selection finds, now and later.
 //
 // How: /proc once; then the kernel's records of programs executed, processes forked by targets and
 // executable files mapped. What a record can be lost of, a scan every kRescanNs makes up for; it
 // reads two lines of each process that it knows. A process is known by pid, start time and the file
 // that it executes, so that a pid used again, or for another program, is another process.
+// A named process without a map is not done with: it may load one, or execute a program that has
+// one; what a command without a map starts is looked at as well (`timeout 5 prog`).
+// Without a selection no process is looked at that nobody named.
 // Bounds: what is kept is one entry for each process that runs, and kMaxEmpty of files.
 // The agent itself is never selected. Threads: one.
 #pragma once
@@ -39,14 +42,27 @@ class Discovery {
   // Handles all records that there are now, among them those of processes, which come back here.
   using Drain = std::function<void()>;
 
-  // `named`: processes that are wanted whatever the selection says. REQUIRES: the references
-  // outlive it.
-  Discovery(const Selection& selection, const std::vector<int>& named, Watcher& watcher,
-            TargetTable& targets, OnTarget on_target, Drain drain);
+  // What is wanted whatever the selection says.
+  struct Named {
+    std::vector<int> pids;
+    pid_t command = 0;  // of the agent's own; 0: none
+  };
 
-  // Looks at every process. Call it first. Without `mappings`, libraries that are loaded later are
-  // found late.
-  void start(std::optional<MappingEvents> mappings);
+  // REQUIRES: the references outlive it.
+  Discovery(const Selection& selection, Named named, Watcher& watcher, TargetTable& targets,
+            OnTarget on_target, Drain drain);
+
+  // Looks at what is wanted. Call it first. Without `mappings`, libraries that are loaded later are
+  // found late. Error: nothing of what is named can be watched, now or later, and nothing else is
+  // wanted.
+  Status start(std::optional<MappingEvents> mappings);
+  // Whether a process may still become a target: not so when all that were named have ended.
+  [[nodiscard]] bool may_find() const { return selection_.active() || !named_.empty(); }
+  // Why no named process was ever watched; nullopt: one was, none is named, or that was said.
+  [[nodiscard]] std::optional<Error> never_watched() const;
+  // What targets had mapped before this call is known after it, so that records of what they did
+  // can be understood. Calls nobody back but OnTarget.
+  void extend_targets(uint64_t now_ns);
   // In the order of the ring.
   void on_process(const ms_process_record& record);
   // A few times a second.
@@ -60,8 +76,10 @@ class Discovery {
     ProcessGlimpse glimpse;
     bool wanted = false;
     bool again = false;      // what kept it from being watched may pass
+    bool no_map = false;     // so far
     uint32_t target = 0;     // 0: none
     uint64_t looked_ns = 0;  // before it was read
+    [[nodiscard]] bool is_waiting() const { return wanted && no_map; }
   };
   using FileKey = std::tuple<uint64_t, uint64_t, uint64_t>;  // device, inode, generation
 
@@ -70,6 +88,8 @@ class Discovery {
   // Looks at a process that may be new, or another program than before.
   void consider(pid_t pid, bool again, bool drained = false);
   void watch(pid_t pid, Seen& seen);
+  void tell(pid_t pid, const Seen& seen, const Error& error);
+  void tell_named(pid_t pid, const Error& error);
   void consider_children(pid_t pid);
   void end(uint32_t target);
   // Of one that is found gone: first what it has done, which may be on its way, and with it the
@@ -81,10 +101,29 @@ class Discovery {
   void lose_proc(const Error& error);
   void retry_proc();
   void take_mappings(uint64_t now_ns);
+  void drain_mappings(uint64_t now_ns);
+  void remember_empty(const std::vector<MappingEvent>& events, uint64_t now_ns);
   void extend(pid_t pid, uint64_t now_ns);
+  void name(pid_t pid);
+  [[nodiscard]] bool is_named(pid_t pid, uint64_t start_ticks) const;
+  // Whether the command has no map so far, and the process comes from it.
+  [[nodiscard]] bool is_of_command(pid_t pid) const;
+  [[nodiscard]] bool command_waits() const;
+  [[nodiscard]] bool has_waiting() const;
+  [[nodiscard]] bool may_be_wanted(pid_t pid) const;
+  [[nodiscard]] std::vector<pid_t> list_wanted() const;
+  void note_watched();
+  void tick_named(uint64_t now_ns);
 
   Selection selection_;
-  std::set<pid_t> named_;
+  Named wanted_;
+  std::map<pid_t, uint64_t> named_;   // that run; when they started
+  std::optional<Error> first_error_;  // of a named one
+  bool named_watched_ = false;        // one of them, once
+  std::optional<Error> unsaid_;       // why the command is not watched, which may pass soon
+  uint64_t unsaid_ns_ = 0;
+  uint64_t asked_ns_ = 0;   // which named ones run
+  uint64_t waited_ns_ = 0;  // for those without a map, when nobody tells what they map
   Watcher* watcher_;
   TargetTable* targets_;
   OnTarget on_target_;
@@ -97,7 +136,7 @@ class Discovery {
   bool mappings_lost_ = false;
   bool proc_lost_ = false;                             // it cannot be read
   std::map<pid_t, std::vector<MappingEvent>> mapped_;  // since the last tick, by process
-  std::set<pid_t> strangers_;          // were not known at the last tick, when they mapped files
+  std::set<pid_t> strangers_;          // were no targets at the last tick, when they mapped files
   std::map<FileKey, uint64_t> empty_;  // files with nothing to probe, and until when
   uint64_t scanned_ns_ = 0;
   uint64_t looked_ns_ = 0;

@@ -7,8 +7,6 @@
 #include <tuple>
 #include <utility>
 
-#include "agent/base/log.h"
-
 namespace mapscope {
 namespace {
 
@@ -19,13 +17,6 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, 65536));
   std::ignore = setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-std::optional<MappingEvents> follow_mappings() {
-  auto mappings = MappingEvents::open();
-  if (mappings) return std::move(*mappings);
-  log_warn("{}; libraries that are loaded later are found late", mappings.error().text);
-  return std::nullopt;
 }
 
 }  // namespace
@@ -49,7 +40,12 @@ Result<Startup> Startup::begin(const WatchOptions& options) {
     out.child = std::move(*child);
   }
   raise_descriptor_limit();
-  if (options.selection.active()) out.mappings = follow_mappings();
+  auto mappings = MappingEvents::open();
+  if (mappings) {
+    out.mappings = std::move(*mappings);
+  } else {
+    out.no_mappings = std::move(mappings).error().text;
+  }
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "agent/base/result.h"
 #include "agent/child.h"
@@ -20,8 +21,9 @@ struct Startup {
   std::optional<WebSetup> web;            // absent when nothing is served
   std::unique_ptr<ContainerNames> names;  // not started; nullptr when nobody is asked
   std::optional<Child> child;             // held; absent without a command
-  // Absent where they are not wanted or the kernel refuses them. Debian's asks for CAP_SYS_ADMIN.
+  // Absent where the kernel refuses them. Debian's asks for CAP_SYS_ADMIN.
   std::optional<MappingEvents> mappings;
+  std::string no_mappings;  // why not
 
   // The environment comes first, so that a command does not inherit what was meant for the agent;
   // the command comes last, so that no mistake elsewhere starts it, and before confine(), so that

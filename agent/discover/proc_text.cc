@@ -94,14 +94,15 @@ std::optional<ProcessStat> parse_stat(std::string_view stat) {
     return std::nullopt;
   std::string_view rest = stat.substr(close + 1);
   const std::string_view state = next_word(rest);
-  for (int field = 4; field < 20; ++field) next_word(rest);
+  const auto parent = parse_number<pid_t>(next_word(rest));
+  for (int field = 5; field < 20; ++field) next_word(rest);
   const std::string_view threads = next_word(rest);
   next_word(rest);
   const auto start_ticks = parse_number<uint64_t>(next_word(rest));
   if (!start_ticks) return std::nullopt;
   // A zombie has ended, unless only its first thread has.
   return ProcessStat{std::string(stat.substr(open + 1, close - open - 1)), *start_ticks,
-                     state == "Z" && threads == "1"};
+                     state == "Z" && threads == "1", parent.value_or(0)};
 }
 
 // It begins with the name, in which a line feed is escaped.

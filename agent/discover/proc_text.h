@@ -35,6 +35,7 @@ struct ProcessStat {
   std::string comm;  // what stands between the first and the last parenthesis
   uint64_t start_ticks = 0;
   bool has_ended = false;  // all of its threads
+  pid_t parent = 0;        // 0: none that this namespace of pids knows
 };
 
 // Of /proc/PID/stat; nullopt when there is no start time in it.

@@ -73,12 +73,6 @@ TEST(Mistake, PidOfNoProcess) {
   expect_refusal({"--pid", pid}, kCannot, "pid " + pid + ": no such process");
 }
 
-TEST(Mistake, ProcessWithoutAMap) {
-  ChildProcess process({"sleep", "3600"});
-  expect_refusal({"--pid", std::to_string(process.pid())}, kCannot, "no known hash map");
-  EXPECT_TRUE(process.running());
-}
-
 TEST(Mistake, RingThatIsNotAPowerOfTwo) {
   expect_refusal({"--ring-kib", "5", "--pid", "1"}, kUsage, "--ring-kib");
 }

@@ -123,10 +123,12 @@ TEST(LifeCycle, TargetThatExecutesAProgramWithoutAMapIsGone) {
   ChildProcess process({"sh", "-c", "read line"}, growing_first(100));
   LiveAgent agent({"--pid", std::to_string(process.pid())});
   process.write_input("\n");
-  EXPECT_EQ(agent.wait(), 0) << agent.process().err().text();
-  EXPECT_EQ(agent.growths().size(), 4U);
+  EXPECT_TRUE(poll_until([&] { return count_targets(agent, "unsupported") == 1; }));
   EXPECT_EQ(count_targets(agent, "gone"), 1U);
   EXPECT_TRUE(process.running());
+  process.write_input("\n");
+  EXPECT_EQ(agent.wait(), 0) << agent.process().err().text();
+  EXPECT_EQ(agent.growths().size(), 4U);
 }
 
 TEST(LifeCycle, CommandIsSeenFromItsFirstGrowth) {

@@ -19,6 +19,7 @@ TEST(ProcText, StatIsReadBehindTheLastParenthesis) {
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->comm, ") Z 1 (2 3");
   EXPECT_EQ(stat->start_ticks, 7512U);
+  EXPECT_EQ(stat->parent, 1);
   EXPECT_FALSE(stat->has_ended);
 }
 
