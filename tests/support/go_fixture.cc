@@ -2,9 +2,9 @@
 #include "tests/support/go_fixture.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <tuple>
 
 namespace mapscope::test {
@@ -12,26 +12,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 10> kBuilds = {"plain",    "stripped",  "pie",       "pie-lld",
-                                                 "pie-relr", "pgo",       "pgo-small", "v3",
-                                                 "v3-pgo",   "noswissmap"};
-
-std::vector<GoFixture> find_fixtures() {
+// Those with this program.
+std::vector<GoFixture> find_fixtures(std::initializer_list<const char*> builds,
+                                     const char* program) {
   std::vector<GoFixture> found;
   const char* root = std::getenv("MAPSCOPE_GO_FIXTURES");
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(root == nullptr ? "" : root, ignored)) {
     const std::string version = entry.path().filename();
-    for (const char* build : kBuilds) {
+    for (const char* build : builds) {
       const fs::path directory = entry.path() / build;
-      if (version.starts_with("1.") && fs::exists(directory / "grow"))
+      if (version.starts_with("1.") && fs::exists(directory / program))
         found.push_back({version, build, directory});
     }
   }
   std::sort(found.begin(), found.end(), [](const GoFixture& a, const GoFixture& b) {
     return std::tuple(a.minor(), a.build) < std::tuple(b.minor(), b.build);
   });
-  if (found.empty()) found.push_back({"", "no_fixtures", ""});
   return found;
 }
 
@@ -49,9 +46,17 @@ std::string GoFixture::test_name() const {
 }
 
 const std::vector<GoFixture>& go_fixtures() {
-  static const std::vector<GoFixture> all = find_fixtures();
+  static const std::vector<GoFixture> all = [] {
+    auto found = find_fixtures({"plain", "stripped", "pie", "pie-lld", "pie-relr", "pgo",
+                                "pgo-small", "v3", "v3-pgo", "noswissmap"},
+                               "grow");
+    if (found.empty()) found.push_back({"", "no_fixtures", ""});
+    return found;
+  }();
   return all;
 }
+
+std::vector<GoFixture> shared_fixtures() { return find_fixtures({"shared"}, "library.so"); }
 
 std::vector<GoFixture> plain_fixtures() {
   std::vector<GoFixture> plain;
