@@ -33,20 +33,19 @@ class MapTypesTest : public ::testing::Test {
   std::shared_ptr<ProgramTypes> first_ = types_of(swiss_);
   std::shared_ptr<ProgramTypes> second_ = types_of(classic_);
   std::shared_ptr<LoadedPrograms> loaded_ = std::make_shared<LoadedPrograms>();
-  uint64_t vaddr_ = GoImage::vaddr(swiss_.map_type);
 };
 
 TEST_F(MapTypesTest, TypeOfTheRecordsOwnFileIsFoundWithoutItsProcess) {
   MapTypes types(second_, 0x1000, nullptr);
   EXPECT_EQ(types.version().minor, 23);
-  ASSERT_NE(types.find(0x1000 + vaddr_), nullptr);
-  EXPECT_EQ(types.find(kFirstBias + vaddr_), nullptr);
+  ASSERT_NE(types.find(0x1000 + GoImage::vaddr(classic_.map_type)), nullptr);
+  EXPECT_EQ(types.find(kFirstBias + GoImage::vaddr(swiss_.map_type)), nullptr);
 }
 
 TEST_F(MapTypesTest, TypeOfAnotherFileOfTheProcessIsThatFiles) {
   MapTypes types(first_, kFirstBias, loaded_);
   EXPECT_EQ(types.version().minor, 25);
-  const GoMapType* own = types.find(kFirstBias + vaddr_);
+  const GoMapType* own = types.find(kFirstBias + GoImage::vaddr(swiss_.map_type));
   const GoMapType* other = types.find(kSecondBias + GoImage::vaddr(classic_.map_type));
   ASSERT_NE(own, nullptr);
   ASSERT_NE(other, nullptr);
