@@ -33,7 +33,8 @@
 namespace mapscope {
 namespace {
 
-constexpr int kTickMs = 20;
+constexpr int kTickMs = 100;
+constexpr int kWaitingTickMs = 20;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::array<std::string_view, kRecordTypes> kRecordNames = {
     "refused", "resize", "stack", "fatal", "process", "frames", "race"};
@@ -161,7 +162,7 @@ class Agent {
       if (limit_ns != 0 && monotonic_now_ns() - started_ns >= limit_ns) return Done{};
       std::array<pollfd, 2> wanted{
           {{signals_.get(), POLLIN, 0}, {collector_->ready_fd(), POLLIN, 0}}};
-      ::poll(wanted.data(), wanted.size(), kTickMs);
+      ::poll(wanted.data(), wanted.size(), discovery_->is_waiting() ? kWaitingTickMs : kTickMs);
       if ((wanted[0].revents & POLLIN) != 0) return Done{};
       handle_batch();
       discovery_->tick(monotonic_now_ns());

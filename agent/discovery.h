@@ -58,6 +58,8 @@ class Discovery {
   Status start(std::optional<MappingEvents> mappings);
   // Whether a process may still become a target: not so when all that were named have ended.
   [[nodiscard]] bool may_find() const { return selection_.active() || !named_.empty(); }
+  // Whether one is wanted that is not there, or has no map yet: what it does first is soon over.
+  [[nodiscard]] bool is_waiting() const { return selection_.active() || has_waiting(); }
   // Why no named process was ever watched; nullopt: one was, none is named, or that was said.
   [[nodiscard]] std::optional<Error> never_watched() const;
   // What targets had mapped before this call is known after it, so that records of what they did
