@@ -3,12 +3,12 @@
  *
  * An actor notes where it is (write_starts, at its own hash), then puts itself down as the map's writer (map_writers,
  * at the map's hash) by an atomic exchange. Who finds another there that is noted to be in the same map has met it
- * inside. A stale note cannot accuse for long: it goes with its owner's next write, with its goroutine's number, or
- * with age.
+ * inside. A write also ends where its goroutine panics (runtime.gopanic). A stale note cannot accuse for long: it goes
+ * with its owner's next write, with its goroutine's number, or with age.
  */
 #include "bpf/stack.h"
 
-#define STALE_NS 1000000000LL /* a write that did not end: its goroutine panicked in it */
+#define STALE_NS 1000000000LL /* a write whose end was not seen */
 #define REPORT_EVERY_NS 1000000000ULL
 
 static __always_inline struct write_start *start_of(__u64 actor)

@@ -68,6 +68,23 @@ TEST_P(GoRaces, AreNotSeenUnderAMutex) {
   EXPECT_TRUE(agent.events("fatal").empty());
 }
 
+// Half of the goroutines write keys that cannot be hashed: each write panics under the mutex and is
+// recovered.
+TEST_P(GoRaces, AreNotSeenWhereAWritePanicked) {
+  WaitingProgram target({GetParam().program("race"), "--wait", "--mutex", "--kind", "panic"});
+  LiveAgent agent({"--mode", "races", "--pid", target.pid_text()});
+  target.begin();
+  EXPECT_EQ(target.process().wait(), 0) << target.process().err().text();
+  ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
+  EXPECT_NE(target.process().out().text().find("panics=32000\nok inserts=32000\n"),
+            std::string::npos)
+      << target.process().out().text();
+  EXPECT_TRUE(agent.events("race").empty()) << nlohmann::json(agent.events("race"));
+  // Nor does a panic leave a growth open.
+  EXPECT_EQ(total(agent.lost_resizes()), 0U);
+  EXPECT_FALSE(agent.events("resize").empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Live, GoRaces, testing::ValuesIn(plain_fixtures()),
                          [](const auto& test) { return test.param.test_name(); });
 

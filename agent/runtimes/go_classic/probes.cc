@@ -172,6 +172,17 @@ consteval ProbeSpec exit_of(std::string_view function, Mode mode, ms_probe_kind 
           .callee = fatal_function};
 }
 
+// A write that panics, for a key that cannot be hashed or a map that is nil, does not return. Locks
+// are given up after that, by deferred calls.
+constexpr ProbeSpec kPanic = {
+    .symbol = "runtime.gopanic",
+    .site = Site::kEntry,
+    .need = Need::kOptional,
+    .mode = Mode::kRaces,
+    .descriptor = descriptor(MS_PROBE_WRITE_END, {}),
+    .why = "a write that panics is over",
+};
+
 constexpr std::array<std::string_view, 4> kGrowWork = {
     "runtime.growWork", "runtime.growWork_fast32", "runtime.growWork_fast64",
     "runtime.growWork_faststr"};
@@ -188,7 +199,7 @@ constexpr std::array<std::string_view, 9> kChecked = {
     "runtime.mapaccess1_faststr", "runtime.mapaccess2_faststr", "runtime.mapclone2"};
 constexpr std::string_view kCheckedIteration = "runtime.mapiternext";
 
-constexpr size_t kProbes = 6 + kGrowWork.size() + kChecked.size() + 2 * kAssign.size() +
+constexpr size_t kProbes = 7 + kGrowWork.size() + kChecked.size() + 2 * kAssign.size() +
                            3 * (kAssign.size() + kRemove.size());
 
 consteval std::array<ProbeSpec, kProbes> table(Abi abi, std::string_view dies_in) {
@@ -200,6 +211,7 @@ consteval std::array<ProbeSpec, kProbes> table(Abi abi, std::string_view dies_in
   for (const std::string_view function : kGrowWork) out[count++] = end_of_step(function);
   out[count++] = kClear;
   out[count++] = fatal(abi, dies_in);
+  out[count++] = kPanic;
   for (const std::span<const std::string_view> functions :
        {std::span<const std::string_view>(kChecked), std::span<const std::string_view>(kAssign),
         std::span<const std::string_view>(kRemove)}) {

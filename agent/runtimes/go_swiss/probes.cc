@@ -168,6 +168,17 @@ consteval ProbeSpec exit_of(const Writer& writer, Mode mode, ms_probe_kind kind,
           .callee = kDiesIn};
 }
 
+// A write that panics, for a key that cannot be hashed or a map that is nil, does not return. Locks
+// are given up after that, by deferred calls.
+constexpr ProbeSpec kPanic = {
+    .symbol = "runtime.gopanic",
+    .site = Site::kEntry,
+    .need = Need::kOptional,
+    .mode = Mode::kRaces,
+    .descriptor = descriptor(MS_PROBE_WRITE_END, {}),
+    .why = "a write that panics is over",
+};
+
 // Functions that check for a concurrent writer, and which argument the map is.
 struct Checker {
   std::string_view function;
@@ -202,14 +213,14 @@ constexpr ProbeSpec kCheckedIteration = failed_check("internal/runtime/maps.(*It
                                                      deref(MS_REG_FOUND, kIteratorMapOffset, 8));
 
 constexpr size_t kProbes =
-    12 + kCheckers.size() + 2 * kAssign.size() + 2 * (kAssign.size() + kRemove.size());
+    13 + kCheckers.size() + 2 * kAssign.size() + 2 * (kAssign.size() + kRemove.size());
 
 consteval std::array<ProbeSpec, kProbes> make_table(const ProbeSpec& grow_to_table) {
   std::array<ProbeSpec, kProbes> out;
   size_t count = 0;
   for (const ProbeSpec& spec :
        {kRehashBegin, kGrowEnd, kRehashEnd, kSplitEnd, kRehashEnd, grow_to_table, kGrowToTableEnd,
-        kPruneBegin, kPruneEnd, kPruneCancel, kFatal, kCheckedIteration})
+        kPruneBegin, kPruneEnd, kPruneCancel, kFatal, kCheckedIteration, kPanic})
     out[count++] = spec;
   for (const Checker& checker : kCheckers)
     out[count++] = failed_check(checker.function, checker.map_argument, reg(MS_REG_FOUND));
