@@ -10,7 +10,17 @@ _mapscope_agent() {
     local word=$2 previous=$3 agent=${COMP_WORDS[0]} command='' i words
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            --) COMPREPLY=($(compgen -c -f -- "$word")) && return ;;
+            --)
+                # What follows is a command line of its own.
+                if declare -F _command_offset >/dev/null; then
+                    _command_offset $((i + 1))
+                elif ((COMP_CWORD == i + 1)); then
+                    COMPREPLY=($(compgen -c -f -- "$word"))
+                else
+                    COMPREPLY=($(compgen -f -- "$word"))
+                fi
+                return
+                ;;
             inspect | doctor) command=${COMP_WORDS[i]} ;;
         esac
     done
@@ -24,7 +34,8 @@ _mapscope_agent() {
         --attach-method) words='auto multi perf' ;;
         --pid) words=$(cd /proc && printf '%s ' [0-9]*) ;;
         --comm | --exclude) words=$(cat /proc/[0-9]*/comm 2>/dev/null | sort -u) ;;
-        --exe | --web.config.file) COMPREPLY=($(compgen -f -- "$word")) && return ;;
+        --user) words=$(compgen -u) ;;
+        --exe | --web.config.file | --cri.socket) COMPREPLY=($(compgen -f -- "$word")) && return ;;
         *)
             words=$(_mapscope_agent_options "$agent" $command)
             [[ -n $command ]] || words+=' inspect doctor --'
