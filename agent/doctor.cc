@@ -18,8 +18,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-uint64_t whole_ns(double ns) { return static_cast<uint64_t>(std::llround(std::max(0.0, ns))); }
-
 bool passed(const Diagnosis& diagnosis, std::string_view name) {
   return std::any_of(diagnosis.checks.begin(), diagnosis.checks.end(), [&](const Check& check) {
     return check.name == name && check.state == CheckState::kOk;

@@ -2,6 +2,7 @@
 #include "agent/inspect.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -53,6 +54,14 @@ GoFacts go_facts(const Program& program) {
   return facts;
 }
 
+// Where this user may; what the kernel library says of it is not what was asked for.
+void measure(Inspection& out) {
+  if (::geteuid() != 0) return;
+  auto costs =
+      calibrate(out.kernel.has_uprobe_multi() ? AttachMethod::kMulti : AttachMethod::kPerf);
+  if (costs) out.costs = *costs;
+}
+
 }  // namespace
 
 Result<Inspection> inspect(const InspectOptions& options) {
@@ -80,12 +89,13 @@ Result<Inspection> inspect(const InspectOptions& options) {
 }
 
 int run_inspect(const InspectOptions& options) {
-  const Result<Inspection> found = inspect(options);
+  Result<Inspection> found = inspect(options);
   if (!found) {
     std::fprintf(stderr, "agent: %s\n", printable(found.error().text).c_str());
     const ErrorKind kind = found.error().kind;
     return kind == ErrorKind::kUsage || kind == ErrorKind::kNotFound ? 2 : 1;
   }
+  if (found->unsupported.empty() && options.kernel.empty()) measure(*found);
   const std::string text = options.json ? inspection_json(*found) : inspection_text(*found);
   std::fputs(text.c_str(), stdout);
   return found->unsupported.empty() ? 0 : 1;

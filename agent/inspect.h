@@ -7,6 +7,7 @@
 //
 // --json prints one object; absent members are unknown, addresses are hex strings:
 //   {"binary":"./store","build_id":"589e…","kernel":"6.18","mode":"resizes","supported":true,
+//    "probe_cost_ns":{"nop":690,"push":810,"single_stepped":10400},
 //    "go":{"version":"go1.23.5","profile":"default.pgo","settings_known":true,
 //      "experiments":["noswissmap"],
 //      "goroutines":{"g":"r14","status":152,"goid":160,"start_pc":304,"m_id":232,"m_curg":192,"m_p":208}},
@@ -20,6 +21,7 @@
 //        "function":"runtime.mapassign","reason":"…"}],
 //      "absent":["mapscope_map_insert"]}],
 //    "refused":[{"runtime":"ROOM","reason":"…"}]}
+// `probe_cost_ns` is there when it could be measured, as `agent doctor` does.
 // `function` holds the probed instruction: `symbol`, or what the compiler put a copy of it into.
 // `unverified` is there for a Go newer than those that were checked. `settings_known` is false
 // where nothing says how the program was built; it may have a profile then. `unseen` are copies
@@ -37,6 +39,7 @@
 
 #include "agent/base/result.h"
 #include "agent/binary/go_program.h"
+#include "agent/overhead/calibration.h"
 #include "agent/plan/probe_plan.h"
 
 namespace mapscope {
@@ -68,6 +71,7 @@ struct Inspection {
   KernelFacts kernel;
   Mode mode = Mode::kResizes;
   bool has_symbols = true;
+  std::optional<ProbeCosts> costs;  // measured here; absent: somebody else's kernel, or no right to
   std::optional<GoFacts> go;
   std::string unsupported;  // why there is no plan; "" when there is one
   std::vector<ProbePlan> plans;

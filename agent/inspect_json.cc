@@ -100,6 +100,11 @@ std::string inspection_json(const Inspection& in) {
   out["kernel"] = kernel_text(in.kernel);
   out["mode"] = mode_name(in.mode);
   out["supported"] = in.unsupported.empty();
+  if (in.costs) {
+    out["probe_cost_ns"] = {{"nop", whole_ns(in.costs->nop_ns)},
+                            {"push", whole_ns(in.costs->push_ns)},
+                            {"single_stepped", whole_ns(in.costs->single_stepped_ns)}};
+  }
   if (in.go) out["go"] = go_json(*in.go);
   if (in.unsupported.empty()) {
     add_rooms(in, &out);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agent/export/text.h"
+#include "agent/export/units.h"
 #include "agent/inspect.h"
 #include "agent/inspect_words.h"
 
@@ -11,16 +12,19 @@ namespace mapscope {
 namespace {
 
 constexpr size_t kColumns = 100;
+constexpr size_t kIndent = 15;
 
-// Measured on a virtual machine with Linux 6.18; `agent doctor` measures here.
-std::string_view price(SiteClass site_class) {
-  switch (site_class) {
-    case SiteClass::kEmulated:
-      return "emulated, about 0.8 µs";
-    case SiteClass::kSingleStepped:
-      return "single-stepped, 1 to 10 µs or more";
-  }
-  return "";
+// Of virtual machines with Linux 6.18, where nobody may measure.
+constexpr ProbeCosts kTypicalCosts = {700, 800, 10'000};
+
+// The instruction is one of those that doctor measures: a nop, a push or the like, any other.
+std::string price(const Inspection& in, const PlannedProbe& probe) {
+  const ProbeCosts costs = in.costs.value_or(kTypicalCosts);
+  const bool is_nop = probe.instruction.starts_with("nop");
+  const double ns = is_nop ? costs.nop_ns : costs.of(probe.site_class);
+  return fmt::format("{}, {}{}",
+                     probe.site_class == SiteClass::kEmulated ? "emulated" : "single-stepped",
+                     in.costs ? "" : "about ", human_duration(whole_ns(ns)));
 }
 
 // `text` in lines that begin with `indent` blanks and end before column 100, as far as its words
@@ -49,11 +53,43 @@ std::string place_of(const PlannedProbe& probe) {
   return fmt::format("{}+{}", printable(probe.function), probe.symbol_offset);
 }
 
-std::string probe_text(const PlannedProbe& probe) {
-  return fmt::format("  {:<10} {}\n", kind_name(probe.spec->descriptor.kind), place_of(probe)) +
-         wrapped(fmt::format("{:#x}, {}: `{}`, {}; {}", probe.file_offset, price(probe.site_class),
-                             probe.instruction, probe.spec->why, probe.why_here),
-                 13);
+// Probes of which everything but the place is the same.
+using Group = std::vector<const PlannedProbe*>;
+
+std::string group_text(const Inspection& in, const Group& group) {
+  const PlannedProbe& first = *group.front();
+  const std::string_view kind = kind_name(first.spec->descriptor.kind);
+  const std::string about =
+      fmt::format("{}, {}; {}", price(in, first), first.spec->why, first.why_here);
+  if (group.size() == 1) {
+    return fmt::format("  {:<12} {}\n", kind, place_of(first)) +
+           wrapped(fmt::format("{:#x}, `{}`, {}", first.file_offset, first.instruction, about),
+                   kIndent);
+  }
+  std::string places;
+  for (const PlannedProbe* probe : group) places += (places.empty() ? "" : ", ") + place_of(*probe);
+  return fmt::format("  {:<12} {} places\n", kind, group.size()) + wrapped(about, kIndent) +
+         wrapped(places, kIndent);
+}
+
+std::string probes_text(const Inspection& in, const ProbePlan& plan) {
+  std::vector<Group> groups;
+  for (const PlannedProbe& probe : plan.probes) {
+    const auto same = std::ranges::find_if(groups, [&](const Group& group) {
+      const PlannedProbe& other = *group.front();
+      return other.spec->descriptor.kind == probe.spec->descriptor.kind &&
+             other.spec->why == probe.spec->why && other.why_here == probe.why_here &&
+             price(in, other) == price(in, probe);
+    });
+    if (same == groups.end()) {
+      groups.push_back({&probe});
+    } else {
+      same->push_back(&probe);
+    }
+  }
+  std::string text;
+  for (const Group& group : groups) text += group_text(in, group);
+  return text;
 }
 
 // What the plan does not see.
@@ -81,7 +117,7 @@ std::string losses_text(const ProbePlan& plan) {
   return text;
 }
 
-std::string plan_text(const ProbePlan& plan) {
+std::string plan_text(const Inspection& in, const ProbePlan& plan) {
   std::string text = fmt::format("\n{} ({})\n", plan.runtime->describe, plan.runtime->name);
   if (plan.match.unverified) {
     text += wrapped("UNVERIFIED: " + printable(plan.match.version) +
@@ -89,8 +125,7 @@ std::string plan_text(const ProbePlan& plan) {
                         "works on it. --go.strict refuses it.",
                     2);
   }
-  for (const PlannedProbe& probe : plan.probes) text += probe_text(probe);
-  return text + losses_text(plan);
+  return text + probes_text(in, plan) + losses_text(plan);
 }
 
 std::string goroutines_text(const GoFacts& go) {
@@ -116,6 +151,28 @@ std::string go_text(const GoFacts& go) {
   return wrapped(text + ".", 0) + wrapped(goroutines_text(go), 0);
 }
 
+// Whether it can be watched, and with what.
+std::string verdict(const Inspection& in) {
+  size_t probes = 0;
+  size_t stepped = 0;
+  bool partial = !in.refused.empty();
+  std::string what;
+  for (const ProbePlan& plan : in.plans) {
+    what += fmt::format("{}{}", what.empty() ? "" : ", ", plan.runtime->describe);
+    probes += plan.probes.size();
+    partial = partial || !plan.unseen.empty();
+    for (const PlannedProbe& probe : plan.probes)
+      stepped += probe.site_class == SiteClass::kSingleStepped ? 1 : 0;
+  }
+  std::string text = fmt::format("{}: can be watched{}: {}; {} probes, {} of them single-stepped\n",
+                                 printable(in.path), partial ? " in part" : "", what, probes,
+                                 stepped == 0 ? "none" : std::to_string(stepped));
+  return text + wrapped(in.costs ? "What a hit costs was measured here, as 'agent doctor' does."
+                                 : "What a hit costs is what it is elsewhere; 'sudo agent doctor' "
+                                   "measures it here.",
+                        0);
+}
+
 std::string looked_for_text() {
   std::string text;
   for (const Runtime* runtime : all_runtimes()) {
@@ -132,13 +189,11 @@ std::string inspection_text(const Inspection& in) {
     return fmt::format("{}: not supported: {}; looked for {}\n", printable(in.path),
                        printable(in.unsupported), looked_for_text());
   }
-  std::string text = fmt::format("{}:", printable(in.path));
-  for (const ProbePlan& plan : in.plans)
-    text += fmt::format("{} {}", &plan == &in.plans.front() ? "" : ",", plan.runtime->describe);
-  text += fmt::format("\nMode {}, kernel {}, build id {}\n", mode_name(in.mode),
+  std::string text = verdict(in);
+  text += fmt::format("Mode {}, kernel {}, build id {}\n", mode_name(in.mode),
                       kernel_text(in.kernel), in.build_id.empty() ? "none" : in.build_id);
   if (in.go) text += go_text(*in.go);
-  for (const ProbePlan& plan : in.plans) text += plan_text(plan);
+  for (const ProbePlan& plan : in.plans) text += plan_text(in, plan);
   for (const RefusedRoom& room : in.refused)
     text += fmt::format("\n{} ({}): not probed: {}\n", room.runtime->describe, room.runtime->name,
                         printable(room.reason));

@@ -5,6 +5,10 @@
 // counts. What the agent's programs do on top is not in it. Takes under 200 ms with uprobe_multi.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
 #include "agent/attach/programs.h"
 #include "agent/base/result.h"
 #include "agent/plan/probe_plan.h"
@@ -18,6 +22,11 @@ struct ProbeCosts {
   double single_stepped_ns = 0;  // measured on endbr64
   [[nodiscard]] double of(SiteClass site_class) const;
 };
+
+// A measured difference may be negative.
+inline uint64_t whole_ns(double ns) {
+  return static_cast<uint64_t>(std::llround(std::max(0.0, ns)));
+}
 
 // Errors: kPermission, kUnsupported, kSystem; the text says which step failed.
 // Threads: none of the others may call calibrate() meanwhile.

@@ -55,6 +55,46 @@ TEST(Inspect, PlanIsPrintedInAHundredColumns) {
   }
 }
 
+TEST(Inspect, TextBeginsWithAVerdict) {
+  const std::string path = MAPSCOPE_FIXTURE_CONTRACT_PIE;
+  const std::string text = text_of(options(path.c_str()));
+  EXPECT_TRUE(text.starts_with(path + ": can be watched: ")) << text;
+  const std::string verdict = text.substr(0, text.find('\n'));
+  EXPECT_TRUE(verdict.ends_with("; 4 probes, none of them single-stepped")) << verdict;
+}
+
+// Costs are what `agent doctor` finds where they could be measured.
+TEST(Inspect, PricesAreTheMeasuredOnes) {
+  Inspection found = inspect(options(MAPSCOPE_FIXTURE_CONTRACT_PIE)).value();
+  EXPECT_NE(inspection_text(found).find("emulated, about 700 ns"), std::string::npos)
+      << inspection_text(found);
+  EXPECT_FALSE(json::parse(inspection_json(found)).contains("probe_cost_ns"));
+  found.costs = ProbeCosts{432, 543, 7650};
+  EXPECT_NE(inspection_text(found).find("emulated, 432 ns"), std::string::npos)
+      << inspection_text(found);
+  EXPECT_EQ(json::parse(inspection_json(found))["probe_cost_ns"],
+            json::parse(R"({"nop": 432, "push": 543, "single_stepped": 7650})"));
+}
+
+TEST(Inspect, RowsThatDifferInTheirPlaceOnlyAreOne) {
+  Inspection found = inspect(options(MAPSCOPE_FIXTURE_CONTRACT_PIE)).value();
+  std::vector<PlannedProbe>& probes = found.plans.front().probes;
+  const auto rows = [&] {
+    const std::string text = inspection_text(found);
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find("\n  begin ", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  ASSERT_EQ(rows(), 1U);
+  probes.push_back(probes.front());
+  probes.back().symbol_offset = 77;
+  EXPECT_EQ(rows(), 1U);
+  EXPECT_NE(inspection_text(found).find("2 places"), std::string::npos);
+  EXPECT_NE(inspection_text(found).find("mapscope_map_grow+77"), std::string::npos);
+  probes.back().why_here = "for another reason";
+  EXPECT_EQ(rows(), 2U);
+}
+
 TEST(Inspect, JsonHasEveryProbe) {
   const json out = json_of(options(MAPSCOPE_FIXTURE_CONTRACT_PIE, "6.18"));
   EXPECT_EQ(out["binary"], MAPSCOPE_FIXTURE_CONTRACT_PIE);
