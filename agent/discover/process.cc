@@ -45,6 +45,12 @@ Error explain(pid_t pid, const Error& error) {
     case ErrorKind::kNotFound:
       return {error.kind, who + ": no such process"};
     case ErrorKind::kPermission:
+      // sudo helps nobody who is root already.
+      if (::geteuid() == 0) {
+        return {error.kind, who +
+                                ": may not be inspected, not even by root: CAP_SYS_PTRACE is "
+                                "missing, or a policy of this machine protects it"};
+      }
       return {error.kind, who + ": may not be inspected by this user; run with sudo"};
     default:
       return {error.kind, who + ": " + error.text};
@@ -156,6 +162,18 @@ std::vector<pid_t> list_children(pid_t pid) {
   const auto text =
       read_bounded(proc_path(pid, "task/" + std::to_string(pid) + "/children"), kMaxChildrenBytes);
   return text ? parse_pids(*text) : std::vector<pid_t>();
+}
+
+bool is_descendant(pid_t pid, pid_t ancestor) {
+  constexpr int kMaxSteps = 1000;  // parents may change while they are read
+  for (int step = 0; step < kMaxSteps && pid > 1; ++step) {
+    const auto text = read_bounded(proc_path(pid, "stat"), kMaxStatBytes);
+    const auto stat = text ? parse_stat(*text) : std::nullopt;
+    if (!stat) return false;
+    pid = stat->parent;
+    if (pid == ancestor) return true;
+  }
+  return false;
 }
 
 bool is_running(pid_t pid, uint64_t start_ticks) {

@@ -57,6 +57,9 @@ pid_t parent_of(pid_t pid);
 // Those that the process has forked; empty where the kernel does not tell.
 std::vector<pid_t> list_children(pid_t pid);
 
+// Whether the process is below another one, by what /proc says of parents now.
+bool is_descendant(pid_t pid, pid_t ancestor);
+
 // Whether that very process, not a later one of the same pid, still exists. True also while /proc
 // cannot be read, unless the kernel knows no process of that pid.
 bool is_running(pid_t pid, uint64_t start_ticks);
