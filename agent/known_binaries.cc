@@ -51,12 +51,13 @@ void put_runtime_text(const GoProgram& go, const Runtime& runtime, ms_image& ima
   image.text = text.begin;
   image.text_bytes = static_cast<uint32_t>(text.end - text.begin);
   auto ranges = go.text_of([&](const std::string& name) { return runtime.is_map_code(name, {}); });
-  if (ranges.size() > MS_TEXT_RANGES) {
+  if (ranges.size() >= MS_TEXT_RANGES) {
     ranges = go.text_of([&](const std::string& name) {
       return runtime.is_map_code(name, {}) && can_lead_to_growth(name);
     });
   }
-  if (ranges.size() > MS_TEXT_RANGES) return;
+  if (ranges.size() >= MS_TEXT_RANGES) return;
+  for (ms_text_range& range : image.runtime_text) range = {UINT32_MAX, UINT32_MAX};
   for (const GoText& range : ranges) {
     image.runtime_text[image.runtime_count++] = {static_cast<uint32_t>(range.begin - text.begin),
                                                  static_cast<uint32_t>(range.end - text.begin)};

@@ -100,10 +100,9 @@ void add_cost_options(CLI::App& app, WatchOptions& watch) {
            const std::string wrong = parse_share(text, watch.budget);
            if (!wrong.empty()) throw CLI::ValidationError("--overhead-budget", wrong);
          },
-         "What probes may take of a target's CPU time, as estimated; above it those come off that "
-         "only "
-         "add times, then what the mode adds, then all for a minute and longer each time; none: no "
-         "limit [1% in resizes, else 50%]")
+         "What probes may take of a target's CPU time, as estimated; above it whole stacks are no "
+         "longer sampled, then those come off that only add times, then what the mode adds, then "
+         "all for a minute and longer each time; none: no limit [1% in resizes, else 50%]")
       ->type_name("PERCENT");
 }
 
@@ -187,9 +186,10 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
                  "--comm 16384)")
       ->type_name("KIB")
       ->check(CLI::Range(4, 1 << 20));
-  app.add_option(
-         "--stacks-per-second", watch.limits.stacks_per_second,
-         "Stack samples of one target; further resizes are attributed by their return address")
+  app.add_option("--stacks-per-second", watch.limits.stacks_per_second,
+                 "Whole stacks of one target that are sampled; further resizes have their call "
+                 "site, and the "
+                 "last stack of the same one")
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));

@@ -66,8 +66,9 @@ void Pipeline::on_race(const ms_race_record& record) {
 }
 
 void Pipeline::on_resize(const ms_resize_record& record) {
-  const auto resize = model_.resize(record);
+  auto resize = model_.resize(record);
   if (!resize) return refuse(resize.error());
+  if (resize->stack == nullptr) resize->stack = symbolizer_->resolve_caller(*resize);
   metrics_.add(*resize);
   sites_.add(*resize);
   recent_.add(*resize);
@@ -138,6 +139,9 @@ void Pipeline::add_stats(SelfStats& stats) const {
   stats.lost.push_back({"record_refused", refused_.load()});
   stats.lost.push_back({"event_unwritten", writer_.lost()});
   stats.lost.push_back({"doubling_evicted", doublings_.evicted()});
+  const SymbolizerCounts symbols = symbolizer_->counts();
+  stats.lost.push_back({"stack_refused", symbols.refused});
+  stats.stacks_evicted = symbols.evicted;
 }
 
 }  // namespace mapscope

@@ -16,6 +16,8 @@ namespace {
 Relief next_relief(Relief now, Mode mode) {
   switch (now) {
     case Relief::kNone:
+      return Relief::kStacks;
+    case Relief::kStacks:
       return Relief::kTimes;
     case Relief::kTimes:
       return mode == Mode::kResizes ? Relief::kAll : Relief::kMode;
@@ -27,12 +29,15 @@ Relief next_relief(Relief now, Mode mode) {
 }
 
 std::string step_name(Relief relief) {
+  if (relief == Relief::kStacks) return "stacks";
   if (relief == Relief::kTimes) return "times";
   return relief == Relief::kMode ? "mode" : "pause";
 }
 
 std::string consequence(Relief relief) {
   switch (relief) {
+    case Relief::kStacks:
+      return "whole stacks are no longer sampled; call sites are known without";
     case Relief::kTimes:
       return "how long inserts are held up is no longer measured";
     case Relief::kMode:

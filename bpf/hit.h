@@ -99,9 +99,9 @@ static __always_inline int read_field(const struct registers *regs, const struct
 /* Returns which fields were read, as bits. A function of its own, global, so that it is verified once: what it learns
  * on its many ways would multiply with all that follows, beyond what 6.1 goes through.
  */
-__weak __noinline __u32 read_described(const struct registers *regs, struct field_values *out, __u32 index)
+__weak __noinline __u32 read_described(const struct registers *regs, struct field_values *out,
+				       const struct ms_descriptor *descriptor)
 {
-	const struct ms_descriptor *descriptor = bpf_map_lookup_elem(&descriptors, &index);
 	__u32 valid = 0;
 
 	if (!regs || !out || !descriptor)
@@ -123,7 +123,7 @@ __weak __noinline __u32 read_described(const struct registers *regs, struct fiel
 
 static __always_inline __u8 read_fields(const struct hit *hit, __u64 *values)
 {
-	return read_described((const struct registers *)&hit->regs, (struct field_values *)values, hit->index);
+	return read_described((const struct registers *)&hit->regs, (struct field_values *)values, hit->descriptor);
 }
 
 static __always_inline __u64 field_or(const __u64 *values, __u8 valid, __u32 index, __u64 otherwise)

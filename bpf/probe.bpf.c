@@ -5,6 +5,7 @@
  * `targets` are left at once, because the kernel's own pid filter is wrong before 6.10.
  */
 #define MS_DEFINE_MAPS
+#include "bpf/caller.h"
 #include "bpf/goroutine.h"
 #include "bpf/locks.h"
 #include "bpf/maps.h"
@@ -21,15 +22,15 @@ static const struct open_resize empty_resize;
 __u64 last_stack_id;
 
 /* A concurrent sample may pass too; that is one too many, never one too few to explain a resize. */
-static __always_inline bool stack_allowed(struct ms_target *target, __u64 now)
+static __always_inline bool stack_allowed(const struct hit *hit, __u64 *due_ns, __u64 now)
 {
-	__u64 due = target->stack_due_ns;
+	__u64 due = *due_ns;
 
-	if (due > now + stack_burst_ns) {
+	if (hit->descriptor->flags & MS_NO_STACK || due > now + stack_burst_ns) {
 		drop(MS_DROP_STACK_LIMITED);
 		return false;
 	}
-	target->stack_due_ns = (due > now ? due : now) + stack_interval_ns;
+	*due_ns = (due > now ? due : now) + stack_interval_ns;
 	return true;
 }
 
@@ -82,7 +83,7 @@ PROBE_PROGRAM(begin_resize, 1)
 	read_text(hit->descriptor, values, valid, record->text);
 	now = bpf_ktime_get_ns();
 	read_goroutine(hit, &record->goroutine);
-	if (stack_allowed(hit->target, now))
+	if (stack_allowed(hit, &hit->target->stack_due_ns, now))
 		stack_id = sample_stack(hit, &record->goroutine, record->text, now);
 	fill_header(&record->header, hit, MS_RECORD_RESIZE);
 	record->key = key.key;
@@ -90,8 +91,7 @@ PROBE_PROGRAM(begin_resize, 1)
 	record->begin_valid = valid;
 	record->begin_descriptor = hit->index;
 	record->stack_id = stack_id;
-	record->load_bias = load_bias_of(hit);
-	record->caller = read_caller(hit);
+	fill_caller(record, hit, &record->goroutine);
 	record->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	/* Last, so that what the probe itself cost is not in the resize. */
@@ -227,7 +227,7 @@ PROBE_PROGRAM(report_point, 1)
 		return;
 	key = key_of(hit, values, valid);
 	read_goroutine(hit, &goroutine);
-	if (hit->image->goroutines.source && stack_allowed(hit->target, entered_ns))
+	if (hit->image->goroutines.source && stack_allowed(hit, &hit->target->point_stack_due_ns, entered_ns))
 		stack_id = sample_goroutine(hit, &goroutine, entered_ns);
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {
@@ -243,9 +243,8 @@ PROBE_PROGRAM(report_point, 1)
 	record->end_tid = hit->tid;
 	record->flags = MS_RESIZE_POINT | MS_RESIZE_STATES_UNKNOWN;
 	record->stack_id = stack_id;
-	record->load_bias = load_bias_of(hit);
-	record->caller = read_caller(hit);
 	record->goroutine = goroutine;
+	fill_caller(record, hit, &goroutine);
 	__builtin_memcpy(record->begin_fields, values, sizeof(values));
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	bpf_ringbuf_submit(record, ring_flags());

@@ -18,6 +18,8 @@ typedef __u64 uint64_t;
 typedef __s32 int32_t;
 #endif
 
+#include "bpf/image.h"
+
 enum ms_limits {
 	MS_MAX_FIELDS = 8,
 	MS_MAX_DEREFS = 2,
@@ -29,7 +31,6 @@ enum ms_limits {
 	MS_RECENT_LOCKS = 16,
 	MS_MAX_FRAMES = 64,
 	MS_MAX_FATALS = 4, /* of one process that are reported */
-	MS_TEXT_RANGES = 255,
 };
 
 /* Index of a register in the x86-64 struct pt_regs, counted in 8-byte words. */
@@ -90,6 +91,7 @@ enum ms_descriptor_flags {
 	MS_AT_ENTRY = 1,	 /* *(sp) is the return address here */
 	MS_QUIET = 2,		 /* an end without a begin is normal here */
 	MS_IF_SET = 4,		 /* zero_field must not be 0, instead of being 0 */
+	MS_NO_STACK = 8,	 /* the stack is not to be sampled */
 	MS_SITE_CLASS_SHIFT = 6, /* above: what the kernel does with the probed instruction, for the meter */
 };
 
@@ -147,44 +149,6 @@ enum ms_record_type {
 	MS_RECORD_PROCESS = 4,
 	MS_RECORD_FRAMES = 5,
 	MS_RECORD_RACE = 6,
-};
-
-/* Where a runtime that schedules goroutines on its threads keeps what is reported of one; offsets in bytes into its g
- * and m. stack.lo is at 0, stack.hi at 8 and m at 48 of every g.
- */
-enum ms_goroutine_source {
-	MS_GOROUTINE_NONE,     /* a runtime of threads */
-	MS_GOROUTINE_REGISTER, /* g is in R14 */
-	MS_GOROUTINE_TLS,      /* g is at %fs:-8 */
-};
-
-struct ms_goroutine_layout {
-	uint16_t source;   /* enum ms_goroutine_source */
-	uint16_t status;   /* uint32_t in g */
-	uint16_t goid;	   /* uint64_t in g */
-	uint16_t start_pc; /* uint64_t in g */
-	uint16_t m_id;	   /* int64_t in m */
-	uint16_t m_curg;   /* pointer in m */
-	uint16_t m_p;	   /* pointer in m; its uint32_t schedtick is at 16 in every version; 0: not known */
-	uint16_t reserved;
-};
-
-/* Of code, in bytes from ms_image.text. */
-struct ms_text_range {
-	uint32_t begin;
-	uint32_t end;
-};
-
-/* What is known of a file that is probed, whatever else the process has mapped. The entry at 0 is that of every native
- * file: all 0.
- */
-struct ms_image {
-	struct ms_goroutine_layout goroutines;
-	uint64_t text; /* [text, text + text_bytes): the code of Go; addresses as in the file */
-	uint32_t text_bytes;
-	uint32_t runtime_count;				   /* 0: which code is the runtime's is not known */
-	struct ms_text_range runtime_text[MS_TEXT_RANGES]; /* code of the maps and of the runtime, by address */
-	uint32_t reserved[2];
 };
 
 /* The goroutine at a probe; all 0: unknown. */
@@ -321,8 +285,9 @@ struct ms_process_record {
 /* Value of the `targets` map, keyed by tgid. The agent writes id and slot; the rest is the kernel side's. */
 struct ms_target {
 	uint32_t id;
-	uint32_t slot;	       /* index of its insert counter */
-	uint64_t stack_due_ns; /* token bucket: theoretical arrival time of the next sample */
+	uint32_t slot;		     /* index of its insert counter */
+	uint64_t stack_due_ns;	     /* token bucket: theoretical arrival time of the next sample */
+	uint64_t point_stack_due_ns; /* likewise, of points: there may be many of them, and they are no growth */
 	uint32_t recent_next;
 	uint32_t fatals;			/* hits of fatal probes; only the first is reported */
 	uint64_t recent_locks[MS_RECENT_LOCKS]; /* futex addresses that threads slept on lately; 0: none */
@@ -387,7 +352,7 @@ struct ms_open_key {
 #endif
 MS_ASSERT(sizeof(struct ms_field) == 12);
 MS_ASSERT(sizeof(struct ms_descriptor) == 24 + 12 * MS_MAX_FIELDS);
-MS_ASSERT(sizeof(struct ms_image) == 40 + 8 * MS_TEXT_RANGES);
+MS_ASSERT(sizeof(struct ms_image) == 32 + 8 * MS_TEXT_RANGES);
 MS_ASSERT(sizeof(struct ms_record_header) == 16);
 MS_ASSERT(sizeof(struct ms_resize_record) == 408);
 MS_ASSERT(__builtin_offsetof(struct ms_resize_record, comm) == 328);
@@ -401,7 +366,7 @@ MS_ASSERT(sizeof(struct ms_file_identity) == 24);
 MS_ASSERT(sizeof(struct ms_clear_inserts) == 8);
 MS_ASSERT(sizeof(struct ms_goroutine_layout) == 16);
 MS_ASSERT(sizeof(struct ms_goroutine) == 56);
-MS_ASSERT(sizeof(struct ms_target) == 24 + 8 * MS_RECENT_LOCKS);
+MS_ASSERT(sizeof(struct ms_target) == 32 + 8 * MS_RECENT_LOCKS);
 MS_ASSERT(sizeof(struct ms_open_key) == 16);
 MS_ASSERT(sizeof(struct ms_overhead) == 40);
 

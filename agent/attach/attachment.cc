@@ -152,6 +152,7 @@ struct Attachment::State {
   std::map<uint8_t, SiteGroup> groups;  // by kind of probe
   std::vector<AttachedLink> links;
   Relief lasting = Relief::kNone;  // not undone by resume()
+  bool no_stacks = false;          // likewise
   bool paused = false;
   uint64_t relieved_ns = 0;
   uint64_t resume_ns = 0;
@@ -163,6 +164,8 @@ struct Attachment::State {
   Status attach_groups();
   Status write_descriptors();
   Status put_back();
+  // Returns whether there were any.
+  bool stop_stacks();
   Status attach_group(uint8_t kind, const SiteGroup& group);
   // Those that come off at a relief; they are no longer held here.
   std::vector<LinkPtr> take_links(Relief relief);
@@ -201,6 +204,7 @@ ms_descriptor Attachment::State::descriptor_of(const PlannedProbe& probe) const 
   ms_descriptor descriptor = probe.descriptor;
   descriptor.vaddr = probe.vaddr;
   descriptor.image = *image;
+  if (no_stacks) descriptor.flags |= MS_NO_STACK;
   return descriptor;
 }
 
@@ -283,7 +287,19 @@ bool Attachment::is_resume_due(uint64_t now_ns) const {
   return state_->paused && now_ns >= state_->resume_ns;
 }
 
+bool Attachment::State::stop_stacks() {
+  const bool has_any = !no_stacks && planned->go != nullptr;
+  no_stacks = planned->go != nullptr;
+  lasting = std::max(lasting, Relief::kStacks);
+  return has_any && write_descriptors();
+}
+
 bool Attachment::relieve(Relief relief, uint64_t now_ns) {
+  if (relief == Relief::kStacks) {
+    if (!state_->stop_stacks()) return false;
+    state_->relieved_ns = now_ns;
+    return true;
+  }
   // Links are closed one by one: nothing of what goes on meanwhile is to be half seen.
   for (const auto& [kind, group] : state_->groups) {
     if (!is_taken_off(kind, relief)) continue;

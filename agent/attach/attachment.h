@@ -148,9 +148,10 @@ inline constexpr uint64_t kLongestPauseNs = 60 * kFirstPauseNs;
 // What may be taken off while the rest stays, from the least to the most.
 enum class Relief {
   kNone,
-  kTimes,  // probes that only add how long an insert was held up
-  kMode,   // all that --mode inserts or races adds
-  kAll,    // every probe; resume() puts those of kNone back that no other relief took off
+  kStacks,  // no whole stacks of goroutines, whose call sites are known without
+  kTimes,   // probes that only add how long an insert was held up
+  kMode,    // all that --mode inserts or races adds
+  kAll,     // every probe; resume() puts those of kNone back that no other relief took off
 };
 
 class Attachment {

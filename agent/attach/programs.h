@@ -48,7 +48,7 @@ struct Limits {
   uint32_t waits = 16384;                   // threads of targets that sleep on a lock
   uint32_t locks = 16384;                   // that they have slept on lately
   uint32_t insert_types = MS_INSERT_TYPES;  // of all targets; a power of two
-  uint32_t stacks_per_second = 50;          // of one target; at most 2 s worth in advance
+  uint32_t stacks_per_second = 2000;        // of one target; at most 2 s worth in advance
 };
 
 // What the probes of one target did so far; of those that every insert meets, estimated from one

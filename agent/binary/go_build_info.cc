@@ -87,6 +87,8 @@ std::string unquoted(std::string_view value) {
 
 void read_settings(GoBuild* build, std::string_view module) {
   constexpr std::string_view kExperiment = "build\tGOEXPERIMENT=";
+  constexpr std::string_view kPath = "path\t";
+  constexpr std::string_view kModule = "mod\t";
   constexpr std::string_view kProfile = "build\t-pgo=";
   constexpr std::string_view kCompilerFlags = "build\t-gcflags=";
   if (module.size() < 2 * kSentinelBytes) return;
@@ -95,6 +97,12 @@ void read_settings(GoBuild* build, std::string_view module) {
     const std::string_view line = module.substr(0, module.find('\n'));
     module.remove_prefix(std::min(line.size() + 1, module.size()));
     if (line.starts_with("build\t")) build->has_settings = true;
+    if (line.starts_with(kPath) && build->main_module.empty())
+      build->main_module = line.substr(kPath.size());
+    if (line.starts_with(kModule)) {
+      const std::string_view path = line.substr(kModule.size());
+      build->main_module = path.substr(0, path.find('\t'));
+    }
     if (line.starts_with(kExperiment)) add_experiments(build, line.substr(kExperiment.size()));
     if (line.starts_with(kProfile)) build->profile = unquoted(line.substr(kProfile.size()));
     const bool given_by_hand =

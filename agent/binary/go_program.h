@@ -42,6 +42,7 @@ struct GoBuild {
   // 0.0.0 when the text is unknown or names no release ("devel +2b1d3a7c").
   GoVersion version;
   std::vector<std::string> experiments;  // "noswissmap"; those that differ from the default
+  std::string main_module;               // its path, or that of the main package; "" unknown
   std::string profile;  // the file of -pgo, "" when built without; its presence means inlining
   bool has_settings = false;  // go build's own; without them what is missing above is unknown
 

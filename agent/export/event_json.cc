@@ -31,13 +31,10 @@ void add_array(JsonObject& object, std::string_view key, const Items& items, App
   out += ']';
 }
 
-void add_stack(JsonObject& event, const Stack* stack, uint64_t caller) {
-  if (const Frame* site = stack == nullptr ? nullptr : stack->site_frame()) {
+void add_stack(JsonObject& event, const StackPtr& stack) {
+  if (const Frame* site = stack == nullptr ? nullptr : stack->site_frame())
     add_frame(event.member("site"), *site);
-  } else if (caller != 0) {
-    JsonObject(event.member("site")).address("addr", caller);
-  }
-  if (stack == nullptr || stack->frames.empty()) return;
+  if (stack == nullptr || stack->frames.empty() || !stack->whole) return;
   add_array(event, "stack", stack->frames, add_frame);
 }
 
@@ -89,7 +86,7 @@ void add_writer(JsonObject& event, std::string_view key, const Writer& writer) {
   object.number("tid", writer.tid);
   if (writer.goid != 0) object.number("goid", writer.goid);
   object.number("begin_ns", writer.begin_ns);
-  add_stack(object, writer.stack, 0);
+  add_stack(object, writer.stack);
 }
 
 void add_last_growth(JsonObject& event, const Fatal& fatal) {
@@ -172,7 +169,11 @@ void append_resize_json(std::string& out, const Resize& resize, std::string_view
     event.number("blocked_ns", resize.blocked->ns);
   }
   add_goroutine(event, resize.goroutine);
-  add_stack(event, resize.stack, resize.caller);
+  // Where no symbols are: the map's own code is no call site.
+  if (resize.stack == nullptr && resize.site_address() != 0)
+    JsonObject(event.member("site")).address("addr", resize.site_address());
+  if (const Frame* own = resize.own_frame()) add_frame(event.member("own_site"), *own);
+  add_stack(event, resize.stack);
 }
 
 void append_fatal_json(std::string& out, const Fatal& fatal, std::string_view time) {
@@ -186,7 +187,7 @@ void append_fatal_json(std::string& out, const Fatal& fatal, std::string_view ti
   event.number("time_ns", fatal.time_ns);
   add_goroutine(event, fatal.goroutine);
   add_last_growth(event, fatal);
-  add_stack(event, fatal.stack, 0);
+  add_stack(event, fatal.stack);
 }
 
 void append_race_json(std::string& out, const Race& race, std::string_view time) {
@@ -247,6 +248,12 @@ void append_site_json(std::string& out, const SiteTotals& site) {
   object.text("file", site.file);
   if (site.line != 0) object.number("line", site.line);
   object.address("addr", site.address);
+  if (!site.own_function.empty()) {
+    JsonObject own(object.member("own_site"));
+    own.text("function", site.own_function);
+    own.text("file", site.own_file);
+    if (site.own_line != 0) own.number("line", site.own_line);
+  }
   object.number("resizes", site.resizes);
   object.number("growths", site.growths);
   object.number("maps", site.maps);

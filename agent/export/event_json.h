@@ -26,14 +26,17 @@
 //   target   event time pid comm exe build_id runtime version state probes reason unseen[]
 //   summary  event time watched_ns targets[] sites[] lost{reason: count}
 //   frame    function file line; where the function is not known instead addr and module.
-//            site is the frame of the call site, stack[] all frames, innermost first. When only
-//            the caller's address is known, site has addr alone.
+//            site is the frame of the call site, absent when that is not known; stack[] all frames,
+//            innermost first, of this resize or of the last one of the same call site and map type,
+//            absent while there was none. Of a site without symbols addr alone may be known.
+//            own_site of a resize: the nearest frame of the program's own module (Go's main module)
+//            that led to a site outside of it.
 //   goroutine  id status stack_bytes stack_lo stack_hi m start_function: at the begin.
 //   site of summary and /api/v1/sites: process exe runtime map_type function file line addr
-//            resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads max_new_slots
-//            max_entries, promotions misses rebuilds expansions where there were any, and
-//            advice{text reserve growths time_ns bytes} when reserving would have saved a growth
-//            (agent/model/site_table.h says what is counted).
+//            own_site{} resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads
+//            max_new_slots max_entries, promotions misses rebuilds expansions where there were any,
+//            and advice{text reserve growths time_ns bytes} when reserving would have saved a
+//            growth (agent/model/site_table.h says what is counted).
 //   target of summary: pid comm exe runtime resizes fatals races stall_ns wall_ns blocked_ns, and
 //            promotions misses rebuilds expansions likewise.
 //

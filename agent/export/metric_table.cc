@@ -175,6 +175,7 @@ void append_self(const SelfStats& stats, size_t max_series, Families& families) 
   append_named(Family::kRecordsLost, stats.lost, max_series, families);
   append_single(Family::kResizesExpired, static_cast<double>(stats.expired_resizes), families);
   append_single(Family::kStacksSkipped, static_cast<double>(stats.stacks_skipped), families);
+  append_single(Family::kStacksEvicted, static_cast<double>(stats.stacks_evicted), families);
   if (stats.probe_hits) {
     append_single(Family::kProbeHits, static_cast<double>(*stats.probe_hits), families);
   }

@@ -23,7 +23,7 @@ std::string shorten_left(const std::string& text, size_t width) {
 std::string place_text(std::string_view function, std::string_view file, uint32_t line,
                        uint64_t address) {
   if (function.empty()) {
-    return address == 0 ? std::string(kUnknownText) : fmt::format("{:#x}", address);
+    return address == 0 ? std::string(kNoLineText) : fmt::format("{:#x}", address);
   }
   std::string text = printable(readable_function(function));
   if (file.empty()) return text;
@@ -41,6 +41,17 @@ std::string fit_place(const std::string& place, size_t width) {
   const size_t taken = character_count(where);
   if (taken + kLeastFunction > width) return shorten_middle(place, width);
   return shorten_left(place.substr(0, blank), width - taken) + where;
+}
+
+std::string fit_places(const std::string& place, const std::string& own, size_t width) {
+  constexpr std::string_view kFrom = " ← ";
+  if (own.empty()) return fit_place(place, width);
+  const std::string whole = fmt::format("{}{}{}", place, kFrom, own);
+  if (character_count(whole) <= width) return whole;
+  const std::string end = std::string(kFrom) + own.substr(own.rfind(' ') + 1);
+  const size_t taken = character_count(end);
+  if (taken >= width / 2) return fit_place(place, width);
+  return fit_place(place, width - taken) + end;
 }
 
 }  // namespace mapscope

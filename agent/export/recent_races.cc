@@ -15,6 +15,8 @@ void RecentRaces::add(const Race& race) {
   slot.target.loaded.reset();
   if (race.first.stack != nullptr) slot.stacks[0] = *race.first.stack;
   if (race.second.stack != nullptr) slot.stacks[1] = *race.second.stack;
+  slot.race.first.stack.reset();
+  slot.race.second.stack.reset();
   const std::lock_guard lock(mutex_);
   slots_.push_back(std::move(slot));
   if (slots_.size() > capacity_) slots_.pop_front();
@@ -34,8 +36,8 @@ std::string RecentRaces::json(size_t limit) const {
     Race& race = slot.race;
     race.target = &slot.target;
     race.comm = slot.comm;
-    race.first.stack = &slot.stacks[0];
-    race.second.stack = &slot.stacks[1];
+    race.first.stack = borrow(slot.stacks[0]);
+    race.second.stack = borrow(slot.stacks[1]);
     append_race_json(out, race, clock.rfc3339(race.second.begin_ns));
   }
   return out += ']';

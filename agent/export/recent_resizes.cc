@@ -18,6 +18,7 @@ void RecentResizes::add(const Resize& resize) {
   Slot& slot = slots_[next_];
   next_ = (next_ + 1) % capacity_;
   slot.resize = resize;
+  slot.resize.stack.reset();
   slot.target = *resize.target;
   slot.target.loaded.reset();
   slot.comm = resize.comm;
@@ -25,6 +26,9 @@ void RecentResizes::add(const Resize& resize) {
   const Frame* site = resize.stack == nullptr ? nullptr : resize.stack->site_frame();
   slot.has_site = site != nullptr;
   if (site != nullptr) slot.site = *site;
+  const Frame* own = resize.own_frame();
+  slot.has_own = own != nullptr;
+  if (own != nullptr) slot.own = *own;
 }
 
 std::vector<RecentResizes::Slot> RecentResizes::last(size_t limit) const {
@@ -47,12 +51,17 @@ std::string RecentResizes::json(size_t limit) const {
     if (slot.has_site) {
       stack.frames.push_back(std::move(slot.site));
       stack.site = 0;
+      stack.whole = false;
+    }
+    if (slot.has_own) {
+      stack.frames.push_back(std::move(slot.own));
+      stack.own = 1;
     }
     Resize& resize = slot.resize;
     resize.target = &slot.target;
     resize.comm = slot.comm;
     resize.map_type = slot.map_type;
-    resize.stack = slot.has_site ? &stack : nullptr;
+    if (slot.has_site) resize.stack = borrow(stack);
     append_resize_json(out, resize, clock.rfc3339(resize.begin_ns));
   }
   return out += ']';

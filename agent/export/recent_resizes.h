@@ -34,6 +34,8 @@ class RecentResizes {
     std::string map_type;
     Frame site;
     bool has_site = false;
+    Frame own;
+    bool has_own = false;
   };
   [[nodiscard]] std::vector<Slot> last(size_t limit) const;
 

@@ -50,6 +50,11 @@ std::string largest_text(const SiteTotals& site) {
   return site.max_new_slots == 0 ? std::string(kUnknownText) : human_count(site.max_new_slots);
 }
 
+std::string own_text(const SiteTotals& site) {
+  if (site.own_function.empty()) return {};
+  return place_text(site.own_function, site.own_file, site.own_line, 0);
+}
+
 void add_site(const SiteTotals& site, size_t width, Lines& lines) {
   std::string line =
       fmt::format(kSiteFormat, grouped(site.resizes), grouped(site.growths),
@@ -58,8 +63,8 @@ void add_site(const SiteTotals& site, size_t width, Lines& lines) {
                   shorten_middle(printable(or_unknown(site.map_type)), kTypeWidth));
   const size_t used = character_count(line);
   const size_t room = width > used + 16 ? width - used : 16;
-  lines.push_back(line +
-                  fit_place(place_text(site.function, site.file, site.line, site.address), room));
+  lines.push_back(line + fit_places(place_text(site.function, site.file, site.line, site.address),
+                                    own_text(site), room));
   if (std::string text = advice(site); !text.empty()) {
     lines.push_back(fmt::format("{:>10} {}", "→", text));
   }

@@ -76,10 +76,15 @@ std::string blocked_text(const Blocked& blocked) {
                      without_blank(human_duration(blocked.ns / blocked.threads)));
 }
 
-std::string site_text(const Stack* stack, uint64_t caller) {
+std::string site_text(const StackPtr& stack, uint64_t address = 0) {
   const Frame* frame = stack == nullptr ? nullptr : stack->site_frame();
-  if (frame == nullptr) return place_text({}, {}, 0, caller);
+  if (frame == nullptr) return place_text({}, {}, 0, stack == nullptr ? address : 0);
   return place_text(frame->function, frame->file, frame->line, frame->address);
+}
+
+std::string own_text(const Resize& resize) {
+  const Frame* own = resize.own_frame();
+  return own == nullptr ? std::string() : place_text(own->function, own->file, own->line, 0);
 }
 
 // A goroutine where there is one: it is what the program knows, and threads serve many.
@@ -229,7 +234,8 @@ void TerminalView::row(const Resize& resize) {
       resize.program != nullptr && resize.program->unverified ? "  unverified" : "";
   const size_t used = character_count(line) + mark.size();
   const size_t room = std::max<size_t>(options_.width - std::min(options_.width, used), 16);
-  put(line + fit_place(site_text(resize.stack, resize.caller), room).append(mark));
+  put(line + fit_places(site_text(resize.stack, resize.site_address()), own_text(resize), room)
+                 .append(mark));
 }
 
 void TerminalView::row(const Fatal& fatal) {
@@ -237,8 +243,7 @@ void TerminalView::row(const Fatal& fatal) {
   put(fmt::format("{} {} {}: fatal error: {}{} at {}{}", clock_.time_of_day(fatal.time_ns),
                   process_text(*fatal.target),
                   writer_text(fatal.goroutine ? fatal.goroutine->id : 0, fatal.tid),
-                  printable(fatal.message), map, site_text(fatal.stack, 0),
-                  last_growth_text(fatal)),
+                  printable(fatal.message), map, site_text(fatal.stack), last_growth_text(fatal)),
       kRed);
   std::fflush(out_);
 }
@@ -251,12 +256,12 @@ void TerminalView::row(const Race& race) {
   const std::string head =
       fmt::format("{} {} race:", clock_.time_of_day(second.begin_ns), process_text(*race.target));
   put(fmt::format("{} {} writes {} at {}", head, writer_text(second.goid, second.tid),
-                  map_text(race.map_addr, race.map_type), site_text(second.stack, 0)),
+                  map_text(race.map_addr, race.map_type), site_text(second.stack)),
       kRed);
   put(fmt::format("{:>{}} {} has been writing it for {} at {}", "while", character_count(head),
                   writer_text(first.goid, first.tid),
                   human_duration(second.begin_ns - std::min(second.begin_ns, first.begin_ns)),
-                  site_text(first.stack, 0)),
+                  site_text(first.stack)),
       kRed);
   std::fflush(out_);
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/base/shared_text.h"
 #include "bpf/wire.h"
 
 namespace mapscope {
@@ -51,25 +52,36 @@ struct Target {
 
 struct Frame {
   uint64_t address = 0;   // in the target
-  std::string function;   // demangled; "" unknown
-  std::string file;       // "" unknown
+  SharedText function;    // demangled; "" unknown
+  SharedText file;        // "" unknown
   uint32_t line = 0;      // 0 unknown
-  std::string module;     // path of the mapped file
+  SharedText module;      // path of the mapped file
   bool map_code = false;  // belongs to the map implementation itself
   // In the module's own numbering: what addr2line takes, the same in every run; 0 unknown.
   uint64_t module_address = 0;
 };
 
-// Innermost frame first. Interned: equal stacks of one target are one object, owned by symbolize's
-// StackTable, which outlives every Resize. `site` is the index of the first frame outside the map's
-// own code; -1 unknown.
+// Innermost frame first. `site` is the index of the first frame outside the map's own code, `own`
+// that of the first at or behind it in the program's own module (Go's main module: neither the
+// standard library nor a dependency); -1 unknown.
 struct Stack {
   std::vector<Frame> frames;
   int site = -1;
+  int own = -1;
+  bool whole = true;  // false: only the frames of the call site, which were never sampled
   [[nodiscard]] const Frame* site_frame() const {
     return site < 0 ? nullptr : &frames[static_cast<size_t>(site)];
   }
+  [[nodiscard]] const Frame* own_frame() const {
+    return own < 0 ? nullptr : &frames[static_cast<size_t>(own)];
+  }
 };
+
+// Equal stacks of one target are one object, which symbolize's StackTable lets go of when it needs
+// the bytes: whoever keeps one for long keeps a weak pointer.
+using StackPtr = std::shared_ptr<const Stack>;
+// Of a stack that somebody else owns, and for longer.
+inline StackPtr borrow(const Stack& stack) { return {StackPtr(), &stack}; }
 
 struct ThreadTimes {
   std::array<uint64_t, MS_THREAD_STATES>
@@ -125,8 +137,21 @@ struct Resize {
   bool ended_by_clear = false;
   std::optional<uint32_t> level;    // likewise
   std::optional<uint64_t> reserve;  // likewise
-  uint64_t caller = 0;              // return address at begin; 0 unknown
-  const Stack* stack = nullptr;     // nullptr: not sampled and no earlier stack of this caller
+  // What the call site is inside of, in the process: the call that led here from the first frame
+  // outside the runtime, or, of native code, the return address at begin; 0 unknown.
+  uint64_t caller = 0;
+  bool caller_is_return = false;
+  // nullptr: not sampled, and no earlier stack of this caller and map type.
+  StackPtr stack;
+  // The stack is this resize's own, or every one of its caller had the same own frame.
+  bool own_is_known = false;
+  // 0: unknown, or maybe in the map's own code.
+  [[nodiscard]] uint64_t site_address() const { return caller_is_return ? 0 : caller; }
+  // Where the program's own code led to the site; nullptr: unknown, or the site itself.
+  [[nodiscard]] const Frame* own_frame() const {
+    return own_is_known && stack != nullptr && stack->own != stack->site ? stack->own_frame()
+                                                                         : nullptr;
+  }
   std::shared_ptr<const ProgramInfo> program{};  // the file that it was seen in
 };
 
@@ -155,7 +180,7 @@ struct Writer {
   uint32_t tid = 0;
   uint64_t goid = 0;  // 0 unknown
   uint64_t begin_ns = 0;
-  const Stack* stack = nullptr;
+  StackPtr stack{};
 };
 
 // Two goroutines inside writes of one map at once: no lock was between them.
@@ -184,7 +209,7 @@ struct Fatal {
   std::optional<uint64_t> last_growth_ns;     // its begin
   std::optional<uint64_t> last_growth_slots;  // after it
   bool growing = false;                       // it had not ended
-  const Stack* stack = nullptr;
+  StackPtr stack{};
   std::shared_ptr<const ProgramInfo> program{};
 };
 

@@ -72,14 +72,6 @@ std::optional<MapTypes> types_of(const DescriptorTable::Entry& probe, uint64_t b
   return std::optional<MapTypes>(std::in_place, std::move(own), bias, target.loaded);
 }
 
-bool same_site(const Stack* a, const Stack* b) {
-  const Frame* left = a == nullptr ? nullptr : a->site_frame();
-  const Frame* right = b == nullptr ? nullptr : b->site_frame();
-  if (left == nullptr || right == nullptr) return a == b;
-  return left->function == right->function && left->file == right->file &&
-         left->line == right->line && (!left->function.empty() || left->address == right->address);
-}
-
 }  // namespace
 
 std::string_view ResizeModel::map_type_of(const ms_stack_record& record) {
@@ -93,7 +85,7 @@ std::string_view ResizeModel::map_type_of(const ms_stack_record& record) {
   return last;
 }
 
-void ResizeModel::remember_stack(uint32_t target, uint64_t stack_id, const Stack* stack) {
+void ResizeModel::remember_stack(uint32_t target, uint64_t stack_id, const StackPtr& stack) {
   if (stack == nullptr || !stacks_.emplace(stack_id, Sampled{stack, target}).second) return;
   stack_order_.push_back(stack_id);
   if (stack_order_.size() <= kMaxStacks) return;
@@ -105,30 +97,33 @@ void ResizeModel::remember_stack(uint32_t target, uint64_t stack_id, const Stack
 void ResizeModel::forget(std::span<const uint32_t> targets) {
   const auto goes = [&](uint32_t target) { return std::ranges::binary_search(targets, target); };
   std::erase_if(stacks_, [&](const auto& entry) { return goes(entry.second.target); });
-  std::erase_if(callers_, [&](const auto& entry) { return goes(entry.first.target); });
+  callers_.forget(targets);
   std::erase_if(last_growths_, [&](const auto& entry) { return goes(entry.first.target); });
   for (const uint32_t target : targets) last_types_.erase(target);
 }
 
-const Stack* ResizeModel::take_stack(uint64_t stack_id) {
+StackPtr ResizeModel::take_stack(uint64_t stack_id) {
   const auto found = stacks_.find(stack_id);
   if (found == stacks_.end()) return nullptr;
-  const Stack* stack = found->second.stack;
+  StackPtr stack = found->second.stack.lock();
   stacks_.erase(found);
   return stack;
 }
 
-const Stack* ResizeModel::stack_of(uint32_t target, uint64_t caller, uint64_t stack_id) {
-  const Stack* sampled = stack_id == 0 ? nullptr : take_stack(stack_id);
-  if (caller == 0) return sampled;
-  if (sampled != nullptr) {
-    if (callers_.size() >= kMaxCallers) callers_.clear();
-    const auto [known, is_new] = callers_.try_emplace({target, caller}, sampled);
-    if (!is_new && !same_site(known->second, sampled)) known->second = nullptr;
-    return sampled;
-  }
-  const auto known = callers_.find({target, caller});
-  return known == callers_.end() ? nullptr : known->second;
+void ResizeModel::add_stack(const ms_resize_record& record, uint64_t file, Resize& resize) {
+  const bool in_file = (record.flags & MS_RESIZE_CALLER_IN_FILE) != 0;
+  resize.caller = in_file ? record.caller + record.load_bias : record.caller;
+  // A caller that was walked to is the call itself.
+  resize.caller_is_return = record.goroutine.g == 0;
+  if (record.stack_id != 0) resize.stack = take_stack(record.stack_id);
+  resize.own_is_known = resize.stack != nullptr;
+  if (record.caller == 0) return;
+  const CallerKey key{in_file ? file : 0, in_file ? 0 : resize.target->id, record.caller,
+                      resize.map_type};
+  if (resize.stack != nullptr) return callers_.remember(key, resize.caller, resize.stack);
+  CallerTable::Found known = callers_.find(key);
+  resize.stack = std::move(known.stack);
+  resize.own_is_known = known.own_is_known;
 }
 
 const Runtime* ResizeModel::runtime_of(uint32_t descriptor) const {
@@ -170,14 +165,13 @@ Result<Resize> ResizeModel::resize(const ms_resize_record& record) {
   resize.tid = record.header.tid;
   resize.end_tid = record.end_tid;
   resize.comm = bounded(record.comm);
-  resize.caller = record.caller;
   apply_meaning(*meaning, resize);
   apply_times(record, resize);
   if ((record.flags & MS_RESIZE_BLOCKED_KNOWN) != 0)
     resize.blocked = {record.blocked_threads, record.blocked_ns};
   resize.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);
   resize.program = probe->info;
-  resize.stack = stack_of(target->id, record.caller, record.stack_id);
+  add_stack(record, probe->file, resize);
   remember_growth(resize);
   return resize;
 }
@@ -202,7 +196,7 @@ Result<Fatal> ResizeModel::fatal(const ms_fatal_record& record) {
   fatal.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);
   fatal.program = probe->info;
   add_last_growth(fatal);
-  fatal.stack = stack_of(target->id, 0, record.stack_id);
+  fatal.stack = take_stack(record.stack_id);
   return fatal;
 }
 

@@ -18,6 +18,7 @@
 
 #include "agent/attach/attachment.h"
 #include "agent/base/result.h"
+#include "agent/model/caller_table.h"
 #include "agent/model/resize.h"
 #include "agent/model/target_table.h"
 #include "bpf/wire.h"
@@ -35,7 +36,7 @@ class ResizeModel {
   std::string_view map_type_of(const ms_stack_record& record);
   // The room whose probe sampled a stack; nullptr unknown.
   [[nodiscard]] const Runtime* runtime_of(uint32_t descriptor) const;
-  void remember_stack(uint32_t target, uint64_t stack_id, const Stack* stack);
+  void remember_stack(uint32_t target, uint64_t stack_id, const StackPtr& stack);
   // Lets go of the stacks of these targets. REQUIRES: sorted.
   void forget(std::span<const uint32_t> targets);
   Result<Resize> resize(const ms_resize_record& record);
@@ -44,28 +45,26 @@ class ResizeModel {
 
  private:
   static constexpr size_t kMaxStacks = 65536;
-  static constexpr size_t kMaxCallers = 65536;
 
-  struct Caller {
+  struct MapKey {
     uint32_t target;
     uint64_t address;
-    bool operator==(const Caller&) const = default;
+    bool operator==(const MapKey&) const = default;
   };
-  struct CallerHash {
-    size_t operator()(const Caller& caller) const {
-      return std::hash<uint64_t>{}(caller.address * 0x9e3779b97f4a7c15U ^ caller.target);
+  struct MapHash {
+    size_t operator()(const MapKey& map) const {
+      return std::hash<uint64_t>{}(map.address * 0x9e3779b97f4a7c15U ^ map.target);
     }
   };
 
+  // Not held: a stack that its table needed the bytes of is none.
   struct Sampled {
-    const Stack* stack = nullptr;
+    std::weak_ptr<const Stack> stack;
     uint32_t target = 0;
   };
-  const Stack* take_stack(uint64_t stack_id);
-  // The sampled stack, or for a resize whose stack was not sampled that of the same caller,
-  // provided that all of its samples so far had one call site: a map's own code may be the caller
-  // for many.
-  const Stack* stack_of(uint32_t target, uint64_t caller, uint64_t stack_id);
+  StackPtr take_stack(uint64_t stack_id);
+  // Its own stack, or the last one of the same caller and map type.
+  void add_stack(const ms_resize_record& record, uint64_t file, Resize& resize);
 
   // A map's last growth, for the report of its death.
   struct LastGrowth {
@@ -79,11 +78,11 @@ class ResizeModel {
 
   const TargetTable* targets_;
   const DescriptorTable* descriptors_;
-  std::unordered_map<Caller, LastGrowth, CallerHash> last_growths_;  // by target and map
+  std::unordered_map<MapKey, LastGrowth, MapHash> last_growths_;  // by target and map
   std::unordered_map<uint64_t, Sampled> stacks_;
   std::deque<uint64_t> stack_order_;
   std::unordered_map<uint32_t, std::string> last_types_;  // by target
-  std::unordered_map<Caller, const Stack*, CallerHash> callers_;
+  CallerTable callers_;
 };
 
 }  // namespace mapscope

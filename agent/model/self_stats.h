@@ -62,6 +62,7 @@ struct SelfStats {
   std::optional<uint64_t> cri_errors;     // unanswered; absent when no runtime is asked
   std::vector<ContainerName> container_names;  // known, of containers with targets
   uint64_t stacks_skipped = 0;   // by the rate limit; their resizes are complete but for the stack
+  uint64_t stacks_evicted = 0;   // resolved, and let go of for others
   uint64_t expired_resizes = 0;  // begun, and their process was gone before the end
 };
 

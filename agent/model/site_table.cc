@@ -70,8 +70,8 @@ SiteTable::KeyView SiteTable::key_of(const Resize& resize) {
   KeyView key;
   key.exe = resize.target->exe;
   key.map_type = resize.map_type;
-  key.address = resize.caller;
   const Frame* frame = resize.stack == nullptr ? nullptr : resize.stack->site_frame();
+  if (resize.stack == nullptr) key.address = resize.site_address();
   if (frame == nullptr) return key;
   key.function = frame->function;
   key.file = frame->file;
@@ -107,6 +107,21 @@ SiteTotals& SiteTable::site_of(const Resize& resize) {
   return site;
 }
 
+void SiteTable::add_own(const Resize& resize, SiteTotals& site) {
+  const Frame* own = resize.own_frame();
+  if (own == nullptr || site.own_differs || site.other) return;
+  if (site.own_function.empty()) {
+    site.own_function = own->function.view();
+    site.own_file = own->file.view();
+    site.own_line = own->line;
+  } else if (own->function != site.own_function || own->line != site.own_line) {
+    site.own_differs = true;
+    site.own_function.clear();
+    site.own_file.clear();
+    site.own_line = 0;
+  }
+}
+
 TargetTotals& SiteTable::target_of(const Target& target) {
   if (const auto found = targets_.find(target.id); found != targets_.end()) return found->second;
   if (targets_.size() >= max_sites_) {
@@ -130,6 +145,7 @@ void SiteTable::add(const Resize& resize) {
   const std::lock_guard lock(mutex_);
   TargetTotals& target = target_of(*resize.target);
   SiteTotals& site = site_of(resize);
+  add_own(resize, site);
   if (is_restructuring(resize.kind)) {
     target.restructurings.add(resize);
     site.restructurings.add(resize);

@@ -3,8 +3,8 @@
 // pre-sizing would have saved.
 //
 // A site is the first frame outside the map's own code and the type of the map: (exe, function,
-// file, line, map_type). Where that frame is unknown it is (exe, address, map_type), the address
-// being the unnamed frame's or the resize's caller.
+// file, line, map_type). Where that frame has no name it is (exe, address, map_type); where it is
+// not known at all (exe, map_type).
 //
 // Savings. A map that grows k times in a row, from its first growth seen to N entries, forms a
 // chain: each growth starts with the slots that the one before ended with. Making room for N
@@ -77,10 +77,16 @@ struct SiteTotals {
   std::string file;               // "" unknown
   uint32_t line = 0;              // 0 unknown
   uint64_t address = 0;           // only where function is unknown
-  bool other = false;             // the site of everything that had no room
-  uint64_t resizes = 0;           // of every kind
-  uint64_t growths = 0;           // those that added slots
-  uint64_t maps = 0;              // chains begun here
+  // The nearest frame of the program's own module that led to a site outside of it: the same for
+  // all resizes of which it is known; "" unknown, or there are several.
+  std::string own_function;
+  std::string own_file;
+  uint32_t own_line = 0;
+  bool own_differs = false;
+  bool other = false;    // the site of everything that had no room
+  uint64_t resizes = 0;  // of every kind
+  uint64_t growths = 0;  // those that added slots
+  uint64_t maps = 0;     // chains begun here
   uint64_t stall_ns = 0;
   uint64_t wall_ns = 0;
   uint64_t blocked_ns = 0;
@@ -154,6 +160,7 @@ class SiteTable {
   static bool continues(const Chain& chain, const Resize& growth);
   static KeyView key_of(const Resize& resize);
   SiteTotals& site_of(const Resize& resize);
+  static void add_own(const Resize& resize, SiteTotals& site);
   TargetTotals& target_of(const Target& target);
   void add_growth(const Resize& resize, uint64_t cost_ns, SiteTotals& site);
 

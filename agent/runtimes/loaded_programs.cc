@@ -43,6 +43,14 @@ std::optional<GoFunction> LoadedPrograms::function_at(uint64_t address) const {
   return std::nullopt;
 }
 
+std::string LoadedPrograms::main_module(uint64_t address) const {
+  for (const Loaded& loaded : all()) {
+    const GoProgram& program = loaded.types->program();
+    if (program.function_at(address - loaded.bias)) return program.build().main_module;
+  }
+  return "";
+}
+
 LoadedPrograms::Frames LoadedPrograms::frames(uint64_t address) const {
   for (const Loaded& loaded : all()) {
     const uint64_t vaddr = address - loaded.bias;

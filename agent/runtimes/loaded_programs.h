@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -48,6 +49,8 @@ class LoadedPrograms {
   // nullptr: no map type of any. Valid as long as the object.
   const GoMapType* find_type(uint64_t address) const;
   [[nodiscard]] std::optional<GoFunction> function_at(uint64_t address) const;
+  // The path of the main module of the file whose code this is; "" unknown, or in none of them.
+  [[nodiscard]] std::string main_module(uint64_t address) const;
   // See GoProgram::frames().
   [[nodiscard]] Frames frames(uint64_t address) const;
 

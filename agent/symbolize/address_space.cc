@@ -59,7 +59,8 @@ AddressSpace::AddressSpace(const Process& process, const SymbolizerLimits& limit
       start_ticks_(process.start_ticks),
       limits_(limits),
       root_(std::move(root)),
-      frames_(limits.max_cached_addresses) {}
+      frames_(limits.max_cached_addresses),
+      go_frames_(limits.max_cached_addresses) {}
 
 Result<std::unique_ptr<AddressSpace>> AddressSpace::open(const Process& process,
                                                          const SymbolizerLimits& limits) {
@@ -118,6 +119,7 @@ Result<bool> AddressSpace::load(const Process& process) {
   if (*mappings == mappings_) return false;
   unwinder_.reset();
   frames_.clear();
+  go_frames_.clear();
   ++generation_;
   modules_ = open_modules(process, *mappings, std::move(modules_));
   mappings_ = std::move(*mappings);

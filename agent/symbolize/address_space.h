@@ -42,6 +42,8 @@ class AddressSpace {
   [[nodiscard]] bool contains(uint64_t address) const { return find_module(address) != nullptr; }
   // Path of the file that holds the address; "" unknown.
   [[nodiscard]] std::string_view module_path(uint64_t address) const;
+  // What Go's own tables said of look-up addresses, since the mappings changed.
+  [[nodiscard]] LruCache<uint64_t, std::vector<Frame>>& go_frames() { return go_frames_; }
   [[nodiscard]] std::optional<uint64_t> load_bias(uint64_t dev, uint64_t inode) const;
 
   // Brings the mappings up to date. REQUIRES: `process` is the one that it was opened for. Returns
@@ -71,7 +73,8 @@ class AddressSpace {
   std::vector<std::unique_ptr<Module>> modules_;   // by address
   std::unique_ptr<Unwinder> unwinder_;             // nullptr until needed
   LruCache<uint64_t, std::vector<Frame>> frames_;  // by look-up address
-  std::vector<CodeAddress> addresses_;             // of the last unwind()
+  LruCache<uint64_t, std::vector<Frame>> go_frames_;
+  std::vector<CodeAddress> addresses_;  // of the last unwind()
   std::chrono::steady_clock::time_point loaded_at_;
   uint32_t generation_ = 0;
 };

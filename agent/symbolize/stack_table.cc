@@ -3,52 +3,81 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 namespace mapscope {
 namespace {
 
-// Heap and object bytes of a stack and its key, without the allocator's own.
-size_t bytes_of(const StackKey& key, const Stack& stack) {
-  size_t bytes = sizeof(Stack) + key.map_type.size() + key.addresses.size_bytes();
-  for (const Frame& frame : stack.frames) {
-    bytes +=
-        sizeof(Frame) + frame.function.capacity() + frame.file.capacity() + frame.module.capacity();
-  }
-  return bytes;
-}
+// Of the nodes of the list and of the index, about.
+constexpr size_t kNodeBytes = 64;
+// Of all bytes, what one sweep of texts makes room for at least; fewer are not worth one.
+constexpr size_t kSweepShare = 16;
 
 }  // namespace
 
 StackTable::StackTable(size_t max_stacks, size_t max_bytes)
     : max_stacks_(max_stacks), max_bytes_(max_bytes) {}
 
-const Stack* StackTable::find(const StackKey& key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : found->stack.get();
+StackPtr StackTable::find(const StackKey& key) {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, *found);
+  return (*found)->stack;
 }
 
-const Stack* StackTable::insert(const StackKey& key, Stack stack) {
-  const size_t bytes = sizeof(Entry) + bytes_of(key, stack);
-  if (entries_.size() >= max_stacks_ || bytes > max_bytes_ - bytes_) {
+void StackTable::drop(Entries::iterator entry) {
+  bytes_ -= entry->bytes;
+  index_.erase(entry);
+  entries_.erase(entry);
+}
+
+void StackTable::make_room(size_t bytes) {
+  const auto is_full = [&] {
+    return entries_.size() >= max_stacks_ || this->bytes() > max_bytes_ - bytes;
+  };
+  while (is_full() && !entries_.empty()) {
+    // Some at once, so that texts that went with them are looked for rarely.
+    const size_t few = entries_.size() / kSweepShare + 1;
+    for (size_t i = 0; i < few; ++i, ++evicted_) drop(std::prev(entries_.end()));
+    if (is_full()) texts_.sweep();
+  }
+}
+
+StackPtr StackTable::insert(const StackKey& key, Stack stack) {
+  size_t text_bytes = 0;
+  for (Frame& frame : stack.frames) {
+    for (SharedText* text : {&frame.function, &frame.file, &frame.module})
+      text_bytes += text->size();
+  }
+  stack.frames.shrink_to_fit();
+  const size_t bytes = sizeof(Entry) + sizeof(Stack) + kNodeBytes + key.map_type.size() +
+                       key.addresses.size_bytes() + stack.frames.size() * sizeof(Frame);
+  if (max_stacks_ == 0 || bytes + text_bytes > max_bytes_) {
     ++refused_;
     return nullptr;
   }
+  make_room(bytes);
+  for (Frame& frame : stack.frames) {
+    for (SharedText* text : {&frame.function, &frame.file, &frame.module}) texts_.intern(*text);
+  }
   bytes_ += bytes;
-  Entry entry{key.target,
-              key.generation,
-              std::string(key.map_type),
-              {key.addresses.begin(), key.addresses.end()},
-              std::make_unique<const Stack>(std::move(stack))};
-  return entries_.insert(std::move(entry)).first->stack.get();
+  entries_.push_front({key.target,
+                       key.generation,
+                       std::string(key.map_type),
+                       {key.addresses.begin(), key.addresses.end()},
+                       std::make_shared<const Stack>(std::move(stack)),
+                       bytes});
+  index_.insert(entries_.begin());
+  return entries_.front().stack;
 }
 
 void StackTable::forget(std::span<const uint32_t> targets) {
-  std::erase_if(entries_, [&](const Entry& entry) {
-    if (!std::ranges::binary_search(targets, entry.target)) return false;
-    bytes_ -= sizeof(Entry) + bytes_of(entry.key(), *entry.stack);
-    return true;
-  });
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto at = entry++;
+    if (std::ranges::binary_search(targets, at->target)) drop(at);
+  }
+  texts_.sweep();
 }
 
 size_t StackTable::Hash::operator()(const StackKey& key) const {

@@ -2,6 +2,7 @@
 #include "agent/symbolize/symbolizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <list>
 #include <string>
 #include <tuple>
@@ -33,6 +34,32 @@ std::string without_type_arguments(std::string function) {
   return function.replace(open, close - open + 1, "[...]");
 }
 
+// Whether a function belongs to a module of Go: its name begins with its package's path, in whose
+// last element dots are written as %2e.
+bool is_of_module(std::string_view function, std::string_view module) {
+  if (function.starts_with("main.")) return true;
+  for (size_t i = 0; i < module.size(); ++i) {
+    if (module[i] == '.' && function.starts_with("%2e")) {
+      function.remove_prefix(3);
+    } else if (!function.empty() && function.front() == module[i]) {
+      function.remove_prefix(1);
+    } else {
+      return false;
+    }
+  }
+  return function.starts_with('.') || function.starts_with('/');
+}
+
+int find_own(const Stack& stack, const Target& target) {
+  if (stack.site < 0 || target.loaded == nullptr) return -1;
+  const std::string module = target.loaded->main_module(stack.site_frame()->address);
+  if (module.empty()) return -1;
+  const auto own =
+      std::find_if(stack.frames.begin() + stack.site, stack.frames.end(),
+                   [&](const Frame& frame) { return is_of_module(frame.function, module); });
+  return own == stack.frames.end() ? -1 : static_cast<int>(own - stack.frames.begin());
+}
+
 // Empty when the address is in none of the target's Go files.
 std::vector<Frame> go_frames(const Target& target, const AddressSpace& space,
                              const CodeAddress& address) {
@@ -51,6 +78,14 @@ std::vector<Frame> go_frames(const Target& target, const AddressSpace& space,
   return frames;
 }
 
+// Valid until the next call.
+const std::vector<Frame>& cached_go_frames(const Target& target, AddressSpace& space,
+                                           const CodeAddress& address) {
+  const uint64_t key = address.lookup_address();
+  if (const std::vector<Frame>* known = space.go_frames().find(key)) return *known;
+  return space.go_frames().insert(key, go_frames(target, space, address));
+}
+
 }  // namespace
 
 struct Symbolizer::Impl {
@@ -62,16 +97,20 @@ struct Symbolizer::Impl {
   void touch(uint32_t id);
   Stack build(const Target& target, AddressSpace& space, const std::vector<CodeAddress>& addresses,
               const Runtime* runtime, std::string_view map_type) const;
-  const Stack* intern(const Target& target, AddressSpace& space,
-                      const std::vector<CodeAddress>& addresses, const Runtime* runtime,
-                      std::string_view map_type);
+  StackPtr intern(const Target& target, AddressSpace& space,
+                  const std::vector<CodeAddress>& addresses, const Runtime* runtime,
+                  std::string_view map_type, bool whole);
 
   SymbolizerLimits limits;
   StackTable stacks;
   std::unordered_map<uint32_t, std::unique_ptr<AddressSpace>> spaces;  // by target id
   std::list<uint32_t> recent;   // ids with parsed files, latest first
   std::vector<uint64_t> words;  // of the key, kept for its capacity
-  SymbolizerCounts counts;
+  std::atomic<uint64_t> resolved{0};
+  std::atomic<uint64_t> unresolved{0};
+  std::atomic<uint64_t> refused{0};
+  std::atomic<uint64_t> evicted{0};
+  std::atomic<uint64_t> reloads{0};
 };
 
 void Symbolizer::Impl::touch(uint32_t id) {
@@ -88,7 +127,7 @@ Stack Symbolizer::Impl::build(const Target& target, AddressSpace& space,
                               std::string_view map_type) const {
   Stack stack;
   for (const CodeAddress& address : addresses) {
-    std::vector<Frame> go = go_frames(target, space, address);
+    const std::vector<Frame>& go = cached_go_frames(target, space, address);
     for (const Frame& frame : go.empty() ? space.frames(address) : go) {
       if (stack.frames.size() == kMaxFramesWithInlined) break;
       stack.frames.push_back(frame);
@@ -97,6 +136,7 @@ Stack Symbolizer::Impl::build(const Target& target, AddressSpace& space,
     }
   }
   stack.site = find_site(stack);
+  stack.own = find_own(stack, target);
   return stack;
 }
 
@@ -131,7 +171,7 @@ void Symbolizer::update_target(const Target& target, const Process& process) {
     std::ignore = add_target(target, process);
     return;
   }
-  if (auto changed = found->second->update(process); changed && *changed) ++impl_->counts.reloads;
+  if (auto changed = found->second->update(process); changed && *changed) ++impl_->reloads;
 }
 
 void Symbolizer::remove_target(uint32_t id) {
@@ -141,50 +181,65 @@ void Symbolizer::remove_target(uint32_t id) {
 
 void Symbolizer::forget_stacks(std::span<const uint32_t> ids) { impl_->stacks.forget(ids); }
 
-const Stack* Symbolizer::resolve(const Target& target, const ms_stack_record& record,
-                                 const Runtime* runtime, std::string_view map_type) {
+StackPtr Symbolizer::resolve(const Target& target, const ms_stack_record& record,
+                             const Runtime* runtime, std::string_view map_type) {
   const auto found = impl_->spaces.find(target.id);
   if (found == impl_->spaces.end()) {
-    ++impl_->counts.unresolved;
+    ++impl_->unresolved;
     return nullptr;
   }
   AddressSpace& space = *found->second;
   impl_->touch(target.id);
   const uint32_t before = space.generation();
   const std::vector<CodeAddress>& addresses = space.unwind(record);
-  if (space.generation() != before) ++impl_->counts.reloads;
+  if (space.generation() != before) ++impl_->reloads;
   if (addresses.empty()) {
-    ++impl_->counts.unresolved;
+    ++impl_->unresolved;
     return nullptr;
   }
-  return impl_->intern(target, space, addresses, runtime, map_type);
+  return impl_->intern(target, space, addresses, runtime, map_type, true);
 }
 
-const Stack* Symbolizer::Impl::intern(const Target& target, AddressSpace& space,
-                                      const std::vector<CodeAddress>& addresses,
-                                      const Runtime* runtime, std::string_view map_type) {
+StackPtr Symbolizer::Impl::intern(const Target& target, AddressSpace& space,
+                                  const std::vector<CodeAddress>& addresses, const Runtime* runtime,
+                                  std::string_view map_type, bool whole) {
   words.clear();
+  // No sampled stack has an address like this.
+  if (!whole) words.push_back(UINT64_MAX);
   for (const CodeAddress& address : addresses) words.push_back(address.lookup_address());
   const StackKey key{target.id, space.generation(), map_type, words};
-  const Stack* stack = stacks.find(key);
-  if (stack == nullptr)
-    stack = stacks.insert(key, build(target, space, addresses, runtime, map_type));
-  stack == nullptr ? ++counts.refused : ++counts.resolved;
+  StackPtr stack = stacks.find(key);
+  if (stack == nullptr) {
+    Stack built = build(target, space, addresses, runtime, map_type);
+    built.whole = whole;
+    stack = stacks.insert(key, std::move(built));
+    evicted = stacks.evicted();
+  }
+  stack == nullptr ? ++refused : ++resolved;
   return stack;
 }
 
-const Stack* Symbolizer::resolve(const Target& target, const ms_frames_record& record,
-                                 const Runtime* runtime) {
+StackPtr Symbolizer::resolve(const Target& target, const ms_frames_record& record,
+                             const Runtime* runtime) {
   const auto found = impl_->spaces.find(target.id);
   const size_t count = std::min<size_t>(record.frame_count, MS_MAX_FRAMES);
   if (found == impl_->spaces.end() || count == 0) {
-    ++impl_->counts.unresolved;
+    ++impl_->unresolved;
     return nullptr;
   }
   std::vector<CodeAddress> addresses;
   addresses.reserve(count);
   for (size_t i = 0; i < count; ++i) addresses.push_back({record.frames[i], i > 0});
-  return impl_->intern(target, *found->second, addresses, runtime, {});
+  return impl_->intern(target, *found->second, addresses, runtime, {}, true);
+}
+
+StackPtr Symbolizer::resolve_caller(const Resize& resize) {
+  const auto found = impl_->spaces.find(resize.target->id);
+  if (found == impl_->spaces.end() || resize.caller == 0) return nullptr;
+  const std::string_view map_type =
+      resize.caller_is_return ? resize.map_type : std::string_view();  // as for stacks
+  return impl_->intern(*resize.target, *found->second, {{resize.caller, resize.caller_is_return}},
+                       resize.runtime, map_type, false);
 }
 
 std::optional<uint64_t> Symbolizer::load_bias(uint32_t id, uint64_t dev, uint64_t inode) const {
@@ -193,6 +248,8 @@ std::optional<uint64_t> Symbolizer::load_bias(uint32_t id, uint64_t dev, uint64_
   return found->second->load_bias(dev, inode);
 }
 
-SymbolizerCounts Symbolizer::counts() const { return impl_->counts; }
+SymbolizerCounts Symbolizer::counts() const {
+  return {impl_->resolved, impl_->unresolved, impl_->refused, impl_->evicted, impl_->reloads};
+}
 
 }  // namespace mapscope

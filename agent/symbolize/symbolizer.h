@@ -2,7 +2,7 @@
 // agent/symbolize/symbolizer.h – native stacks: registers and a copy of the stack → source lines.
 //
 // In:      ms_stack_record of a target that was added.
-// Out:     const Stack*, interned (stack_table.h). A frame is a function, or an inlined call at the
+// Out:     StackPtr, interned (stack_table.h). A frame is a function, or an inlined call at the
 //          line of the call; its name is as in demangle.h, or "" where the file has none; address
 //          and module are always there.
 //          In: ms_frames_record, return addresses that BPF has walked by frame pointer (Go).
@@ -32,7 +32,8 @@ namespace mapscope {
 struct SymbolizerCounts {
   uint64_t resolved = 0;    // stacks asked for and found or made
   uint64_t unresolved = 0;  // no address in a known file, or unknown target
-  uint64_t refused = 0;     // the stack table is full
+  uint64_t refused = 0;     // larger than the stack table
+  uint64_t evicted = 0;     // let go of for others
   uint64_t reloads = 0;     // mappings that were read again and had changed
 };
 
@@ -53,26 +54,30 @@ class Symbolizer {
   Status add_target(const Target& target, const Process& process);
   // Opens what it has mapped since.
   void update_target(const Target& target, const Process& process);
-  // Closes its files. Its stacks stay. Unknown ids are ignored.
+  // Closes its files. Unknown ids are ignored.
   void remove_target(uint32_t id);
 
-  // Frees the stacks of these targets. REQUIRES: sorted; nobody holds on to one of them.
+  // Lets go of the stacks of these targets. REQUIRES: sorted.
   void forget_stacks(std::span<const uint32_t> ids);
 
   // nullptr when nothing could be resolved. `site` is the first frame that `runtime`, of the probe
   // that sampled it, does not call map code (0 without a runtime, -1 when all are). A frame in a Go
   // file is named by that file's own tables.
-  const Stack* resolve(const Target& target, const ms_stack_record& record, const Runtime* runtime,
-                       std::string_view map_type);
+  StackPtr resolve(const Target& target, const ms_stack_record& record, const Runtime* runtime,
+                   std::string_view map_type);
 
   // Likewise for a stack that was walked in the kernel.
-  const Stack* resolve(const Target& target, const ms_frames_record& record,
-                       const Runtime* runtime);
+  StackPtr resolve(const Target& target, const ms_frames_record& record, const Runtime* runtime);
+
+  // The frames of the resize's caller alone, which no stack was sampled of: the site is known where
+  // one of them is no map code.
+  StackPtr resolve_caller(const Resize& resize);
 
   // What the target's addresses in this file are above those of the file; nullopt when it is not
   // mapped.
   [[nodiscard]] std::optional<uint64_t> load_bias(uint32_t id, uint64_t dev, uint64_t inode) const;
 
+  // Threads: any.
   [[nodiscard]] SymbolizerCounts counts() const;
 
  private:

@@ -40,7 +40,7 @@ void BM_WarmStack(benchmark::State& state, const char* path, const char* mode) {
   const Target target = StackProgram::target_of(process);
   Symbolizer symbolizer = make_symbolizer();
   if (!symbolizer.add_target(target, process)) std::abort();
-  const Stack* stack = nullptr;
+  StackPtr stack;
   while (state.KeepRunning()) {
     stack = symbolizer.resolve(target, record, target.runtime, "");
     if (stack == nullptr) std::abort();

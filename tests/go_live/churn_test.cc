@@ -171,7 +171,7 @@ TEST(Churn, SurvivorsAreCountedAndNothingLeaks) {
   while (churn.running() < wanted) churn.start_one();
 
   const auto started = Clock::now();
-  LiveAgent agent({"--all", "--stacks-per-second", "1000000", "--log.level", "info"});
+  LiveAgent agent({"--all", "--log.level", "info"});
   const double ready_s = seconds_since(started);
   EXPECT_GE(attached(agent), wanted);  // others may run on this machine
   const auto begun = Clock::now();

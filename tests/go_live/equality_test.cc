@@ -24,7 +24,7 @@ TEST_P(GoGrowths, EqualTheTruth) {
   const auto& [fixture, load] = GetParam();
   ASSERT_FALSE(fixture.version.empty()) << kNoGoFixtures;
   LiveTarget target({"--load", load, "--maps", "300"}, {}, fixture.program("grow"));
-  LiveAgent agent(target, {"--stacks-per-second", "1000000"});
+  LiveAgent agent(target);
   ASSERT_EQ(target.run(), 0) << target.process().err().text();
   ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
   const GoTruth truth = read_go_truth(target.truth_path());

@@ -29,7 +29,6 @@ using nlohmann::json;
 constexpr int kModules = 60;
 // No build of so many modules has fewer.
 constexpr size_t kFewestResizes = 200;
-const std::vector<std::string> kAllStacks = {"--stacks-per-second", "1000000"};
 
 std::string content_of(const std::string& path) {
   std::ostringstream content;
@@ -124,8 +123,7 @@ TEST_P(EsbuildAtWork, IsTheSameFromItsFirstInstructionOn) {
   const Workspace workspace(GetParam());
   ChildProcess unwatched(workspace.command(workspace.path("main.ts"), "plain"));
   ASSERT_EQ(unwatched.wait(), 0) << unwatched.err().text();
-  std::vector<std::string> arguments = kAllStacks;
-  arguments.emplace_back("--");
+  std::vector<std::string> arguments = {"--"};
   const auto command = workspace.command(workspace.path("main.ts"), "watched");
   arguments.insert(arguments.end(), command.begin(), command.end());
   LiveAgent agent(arguments, LiveAgent::Until::kStarted);
@@ -171,9 +169,7 @@ TEST_P(EsbuildAtWork, ServesTheSameWhileTheAgentComesAndGoes) {
       << server.err().text();
   EXPECT_GT(unwatched.body.size(), 10000U);
   for (int round = 0; round < kRounds; ++round) {
-    std::vector<std::string> arguments = kAllStacks;
-    arguments.insert(arguments.end(), {"--pid", std::to_string(server.pid())});
-    LiveAgent agent(arguments);
+    LiveAgent agent({"--pid", std::to_string(server.pid())});
     EXPECT_TRUE(build().body == unwatched.body);
     ASSERT_TRUE(server.running()) << server.err().text();
     agent.process().signal(SIGINT);
@@ -198,9 +194,7 @@ TEST_P(EsbuildModes, LeaveItAsItIs) {
   const auto unwatched = workspace.start("plain");
   workspace.finish(*unwatched);
   const auto watched = workspace.start("watched");
-  std::vector<std::string> arguments = kAllStacks;
-  arguments.insert(arguments.end(), {"--mode", mode, "--pid", std::to_string(watched->pid())});
-  LiveAgent agent(arguments);
+  LiveAgent agent({"--mode", mode, "--pid", std::to_string(watched->pid())});
   workspace.finish(*watched);
   EXPECT_EQ(agent.wait(), 0) << agent.process().err().text();
   workspace.expect_same("watched", "plain");

@@ -52,8 +52,7 @@ void expect_rules(LiveAgent& agent) {
 
 void watch_at_work(PrometheusServer& prometheus, const std::string& mode) {
   const std::string unwatched = prometheus.get(constant_query()).body;
-  LiveAgent agent({"--mode", mode, "--stacks-per-second", "1000000", "--pid",
-                   std::to_string(prometheus.process().pid())});
+  LiveAgent agent({"--mode", mode, "--pid", std::to_string(prometheus.process().pid())});
   EXPECT_TRUE(poll_until([&] {
     ask(prometheus);
     return agent.metric("mapscope_resizes_total") >= kFewestResizes;

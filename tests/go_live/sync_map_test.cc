@@ -72,7 +72,7 @@ class GoSyncMap : public testing::TestWithParam<GoFixture> {};
 TEST_P(GoSyncMap, IsToldAsItTellsItself) {
   ASSERT_FALSE(GetParam().version.empty()) << kNoGoFixtures;
   LiveTarget target({"--rounds", "6", "--keys", "500"}, {}, GetParam().program("syncmap"));
-  LiveAgent agent(target, {"--stacks-per-second", "1000000"});
+  LiveAgent agent(target);
   ASSERT_EQ(target.run(), 0) << target.process().out().text();
   ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
   const SyncMapTruth truth = read_sync_map_truth(target.truth_path());

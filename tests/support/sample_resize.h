@@ -61,7 +61,7 @@ struct Sample {
     fatal.message = "concurrent map writes";
     fatal.map_addr = 0xc000123000;
     fatal.time_ns = 81234600000;
-    fatal.stack = &stack;
+    fatal.stack = borrow(stack);
     fill_race();
     fill_doubling();
   }
@@ -85,8 +85,8 @@ struct Sample {
     race.comm = "store";
     race.map_addr = 0xc000123000;
     race.map_type = "map[string]*main.Session";
-    race.first = {4245, 18, 81234599000, &stack};
-    race.second = {4246, 19, 81234600000, &stack};
+    race.first = {4245, 18, 81234599000, borrow(stack)};
+    race.second = {4246, 19, 81234600000, borrow(stack)};
   }
   void fill_doubling() {
     doubling.target = &target;
@@ -124,7 +124,7 @@ struct Sample {
     resize.thread = times;
     resize.blocked = Blocked{0, 0};
     resize.caller = 0x4011c0;
-    resize.stack = &stack;
+    resize.stack = borrow(stack);
   }
 };
 

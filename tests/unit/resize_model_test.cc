@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "agent/runtimes/runtime.h"
 
@@ -18,6 +20,7 @@ Result<ResizeMeaning> take_fields(const ms_resize_record& record, MapTypes* /*ty
   meaning.map_addr = record.begin_fields[0];
   meaning.new_slots = record.begin_fields[1];
   if (record.begin_fields[2] != 0) meaning.level = 2;
+  meaning.map_type = record.begin_fields[3] == 0 ? "map[int]int" : "map[string]int";
   return meaning;
 }
 
@@ -29,7 +32,7 @@ class ResizeModelTest : public ::testing::Test {
   ResizeModelTest() {
     target_ = targets_.add(Target{});
     spec_.descriptor.key_field = 0;
-    descriptor_ = *descriptors_.take(&kRoom, &spec_);
+    descriptor_ = *descriptors_.take(&kRoom, &spec_, &file_);
   }
 
   ms_resize_record record() const {
@@ -55,6 +58,7 @@ class ResizeModelTest : public ::testing::Test {
   TargetTable targets_;
   DescriptorTable descriptors_{4};
   ProbeSpec spec_;
+  PlannedFile file_;
   Target* target_ = nullptr;
   uint32_t descriptor_ = 0;
   ResizeModel model_{targets_, descriptors_};
@@ -139,42 +143,121 @@ TEST_F(ResizeModelTest, CommWithoutTerminatorEndsWithItsField) {
   EXPECT_EQ(resize->comm, std::string(sizeof(raw.comm), 'x'));
 }
 
+// A stack of the map's own code and one line, which called from `address`.
+StackPtr stack_at(uint64_t address, uint32_t line, uint32_t own_line = 0) {
+  Stack stack;
+  stack.frames.resize(3);
+  stack.frames[0].map_code = true;
+  stack.frames[1].function = "library.fill";
+  stack.frames[1].line = line;
+  stack.frames[1].address = address + 1;  // the return address
+  stack.frames[2].function = "main.run";
+  stack.frames[2].line = own_line;
+  stack.site = 1;
+  stack.own = own_line == 0 ? -1 : 2;
+  return std::make_shared<const Stack>(std::move(stack));
+}
+
 TEST_F(ResizeModelTest, SampledStackIsJoined) {
-  const Stack stack;
-  model_.remember_stack(1, 7, &stack);
+  const StackPtr stack = stack_at(0x4000, 1);
+  model_.remember_stack(1, 7, stack);
   auto raw = record();
   raw.stack_id = 7;
   const auto resize = model_.resize(raw);
   ASSERT_TRUE(resize.ok());
-  EXPECT_EQ(resize->stack, &stack);
+  EXPECT_EQ(resize->stack, stack);
 }
 
-TEST_F(ResizeModelTest, UnsampledResizeTakesTheLastStackOfItsCaller) {
-  const Stack stack;
-  model_.remember_stack(1, 7, &stack);
-  auto sampled = record();
-  sampled.stack_id = 7;
-  sampled.caller = 0x4000;
-  ASSERT_TRUE(model_.resize(sampled).ok());
-  auto skipped = record();
-  skipped.caller = 0x4000;
-  const auto resize = model_.resize(skipped);
-  ASSERT_TRUE(resize.ok());
-  EXPECT_EQ(resize->stack, &stack);
-}
-
-TEST_F(ResizeModelTest, AnotherCallerHasNoStackOfIts) {
-  const Stack stack;
-  model_.remember_stack(1, 7, &stack);
-  auto sampled = record();
-  sampled.stack_id = 7;
-  sampled.caller = 0x4000;
-  ASSERT_TRUE(model_.resize(sampled).ok());
-  auto skipped = record();
-  skipped.caller = 0x4001;
-  const auto resize = model_.resize(skipped);
+TEST_F(ResizeModelTest, StackThatItsTableLetGoOfIsNone) {
+  model_.remember_stack(1, 7, stack_at(0x4000, 1));
+  auto raw = record();
+  raw.stack_id = 7;
+  const auto resize = model_.resize(raw);
   ASSERT_TRUE(resize.ok());
   EXPECT_EQ(resize->stack, nullptr);
+}
+
+class CallerTest : public ResizeModelTest {
+ protected:
+  static constexpr uint64_t kBias = 0x550000000000;
+
+  // As of a Go program: the caller is an address in the file.
+  ms_resize_record walked(uint64_t caller, uint64_t bias = kBias) const {
+    auto raw = record();
+    raw.goroutine.g = 0xc000;
+    raw.flags = MS_RESIZE_CALLER_IN_FILE;
+    raw.caller = caller;
+    raw.load_bias = bias;
+    return raw;
+  }
+  Resize sample(ms_resize_record raw, const StackPtr& stack) {
+    model_.remember_stack(1, ++last_stack_, stack);
+    raw.stack_id = last_stack_;
+    return model_.resize(raw).value();
+  }
+  Resize skip(const ms_resize_record& raw) { return model_.resize(raw).value(); }
+
+  uint64_t last_stack_ = 0;
+};
+
+TEST_F(CallerTest, UnsampledResizeTakesTheLastStackOfItsCaller) {
+  const StackPtr first = stack_at(kBias + 0x4000, 1);
+  const StackPtr second = stack_at(kBias + 0x4000, 1);
+  sample(walked(0x4000), first);
+  sample(walked(0x4000), second);
+  EXPECT_EQ(skip(walked(0x4000)).stack, second);
+  EXPECT_EQ(skip(walked(0x4000)).caller, kBias + 0x4000);
+}
+
+TEST_F(CallerTest, IsTheSameWhereverItsFileIsLoaded) {
+  const StackPtr stack = stack_at(kBias + 0x4000, 1);
+  sample(walked(0x4000), stack);
+  EXPECT_EQ(skip(walked(0x4000, 0x560000000000)).stack, stack);
+  EXPECT_EQ(skip(walked(0x4000, 0x560000000000)).caller, 0x560000004000U);
+}
+
+TEST_F(CallerTest, AnotherCallerHasNoStackOfIts) {
+  const StackPtr stack = stack_at(kBias + 0x4000, 1);
+  sample(walked(0x4000), stack);
+  EXPECT_EQ(skip(walked(0x4001)).stack, nullptr);
+}
+
+TEST_F(CallerTest, AnotherMapTypeHasNoStackOfIts) {
+  const StackPtr stack = stack_at(kBias + 0x4000, 1);
+  sample(walked(0x4000), stack);
+  auto other = walked(0x4000);
+  other.begin_fields[3] = 1;
+  EXPECT_EQ(skip(other).stack, nullptr);
+}
+
+TEST_F(CallerTest, SiteThatIsNotInTheCallersFrameIsNotItsAnswer) {
+  const StackPtr stack = stack_at(kBias + 0x3000, 1);
+  EXPECT_EQ(sample(walked(0x4000), stack).stack, stack);
+  EXPECT_EQ(skip(walked(0x4000)).stack, nullptr);
+}
+
+TEST_F(CallerTest, NativeCallerOfSeveralSitesIsNone) {
+  auto raw = record();
+  raw.caller = 0x4000;
+  const StackPtr first = stack_at(0x3000, 1);
+  sample(raw, first);
+  EXPECT_EQ(skip(raw).stack, first);
+  EXPECT_EQ(skip(raw).site_address(), 0U) << "a return address may be the map's own code";
+  const StackPtr second = stack_at(0x3000, 2);
+  sample(raw, second);
+  EXPECT_EQ(skip(raw).stack, nullptr);
+}
+
+TEST_F(CallerTest, OwnFrameIsKnownWhileAllSamplesHaveTheSame) {
+  const StackPtr first = stack_at(kBias + 0x4000, 1, 10);
+  const StackPtr second = stack_at(kBias + 0x4000, 1, 20);
+  sample(walked(0x4000), first);
+  const Resize joined = skip(walked(0x4000));
+  ASSERT_NE(joined.own_frame(), nullptr);
+  EXPECT_EQ(joined.own_frame()->line, 10U);
+  EXPECT_EQ(sample(walked(0x4000), second).own_frame()->line, 20U);
+  EXPECT_EQ(skip(walked(0x4000)).own_frame(), nullptr);
+  EXPECT_NE(skip(walked(0x4000)).stack, nullptr);
 }
 
 TEST_F(ResizeModelTest, FatalCarriesItsMessageAndMap) {

@@ -29,7 +29,7 @@ Resize restructuring(const Sample& sample, std::string_view kind) {
   if (kind == "promotion") resize.misses = 901;
   resize.begin_ns = kSecondNs;
   resize.goroutine = sample_goroutine();
-  resize.stack = &sample.stack;
+  resize.stack = borrow(sample.stack);
   return resize;
 }
 

@@ -25,13 +25,15 @@ Symbolizer make_symbolizer(const SymbolizerLimits& limits = {}) {
 }
 
 // "function file:line", innermost first, up to main; the folders of the file are left out.
-std::vector<std::string> describe(const Stack* stack) {
+std::vector<std::string> describe(const StackPtr& stack) {
   std::vector<std::string> lines;
   if (stack == nullptr) return lines;
   for (const Frame& frame : stack->frames) {
-    const std::string file = frame.file.substr(frame.file.rfind('/') + 1);
-    lines.push_back(frame.function + " " + file + ":" + std::to_string(frame.line));
-    if (frame.function == "main") break;
+    const std::string path(frame.file.view());
+    const std::string function(frame.function.view());
+    const std::string file = path.substr(path.rfind('/') + 1);
+    lines.push_back(function + " " + file + ":" + std::to_string(frame.line));
+    if (function == "main") break;
   }
   return lines;
 }
@@ -62,7 +64,7 @@ struct Scene {
     const Status added = symbolizer.add_target(target, process);
     if (!added) ADD_FAILURE() << added.error().text;
   }
-  const Stack* resolve(std::string_view map_type = "") {
+  StackPtr resolve(std::string_view map_type = "") {
     return symbolizer.resolve(target, record, target.runtime, map_type);
   }
 
@@ -99,8 +101,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Symbolizer, StrippedProgramHasModulesAndAllFrames) {
   Scene named(MAPSCOPE_FIXTURE_STACKS_PIE, "chain");
   Scene stripped(MAPSCOPE_FIXTURE_STACKS_STRIPPED, "chain");
-  const Stack* expected = named.resolve();
-  const Stack* stack = stripped.resolve();
+  const StackPtr expected = named.resolve();
+  const StackPtr stack = stripped.resolve();
   ASSERT_NE(expected, nullptr);
   ASSERT_NE(stack, nullptr);
   constexpr size_t kInlined = 2;
@@ -112,7 +114,7 @@ TEST(Symbolizer, StrippedProgramHasModulesAndAllFrames) {
 
 TEST(Symbolizer, StrippedFrameHasTheAddressInItsFile) {
   Scene scene(MAPSCOPE_FIXTURE_STACKS_STRIPPED, "chain");
-  const Stack* stack = scene.resolve();
+  const StackPtr stack = scene.resolve();
   ASSERT_NE(stack, nullptr);
   // The program is mapped page by page at an address that only the kernel chose.
   const Frame& frame = stack->frames[0];
@@ -132,7 +134,7 @@ TEST(Symbolizer, DeepStackStopsAtTheLimit) {
   SymbolizerLimits limits;
   limits.max_frames = 16;
   Scene scene(MAPSCOPE_FIXTURE_STACKS_PIE, "deep", limits);
-  const Stack* stack = scene.resolve();
+  const StackPtr stack = scene.resolve();
   ASSERT_NE(stack, nullptr);
   constexpr size_t kInlined = 1;
   EXPECT_EQ(stack->frames.size(), limits.max_frames + kInlined);
@@ -173,7 +175,7 @@ TEST(Symbolizer, DeletedProgramIsNamed) {
 
 TEST(Symbolizer, SameStackAgainIsTheSameObject) {
   Scene scene(MAPSCOPE_FIXTURE_STACKS_PIE, "chain");
-  const Stack* stack = scene.resolve();
+  const StackPtr stack = scene.resolve();
   ASSERT_NE(stack, nullptr);
   EXPECT_EQ(scene.resolve(), stack);
   EXPECT_NE(scene.resolve("another map type"), stack);
@@ -189,7 +191,7 @@ TEST(Symbolizer, SessionsBeyondTheLimitForgetAndComeBack) {
   const Process process = other.process();
   const Target target = StackProgram::target_of(process);
   ASSERT_TRUE(first.symbolizer.add_target(target, process).ok());
-  const Stack* stack = first.resolve();
+  const StackPtr stack = first.resolve();
   EXPECT_EQ(describe(first.symbolizer.resolve(target, record, target.runtime, "")),
             expected_chain());
   EXPECT_EQ(first.resolve(), stack);
@@ -198,7 +200,7 @@ TEST(Symbolizer, SessionsBeyondTheLimitForgetAndComeBack) {
 
 TEST(Symbolizer, RemovedTargetIsUnknownButItsStacksStay) {
   Scene scene(MAPSCOPE_FIXTURE_STACKS_PIE, "chain");
-  const Stack* stack = scene.resolve();
+  const StackPtr stack = scene.resolve();
   scene.symbolizer.remove_target(scene.target.id);
   EXPECT_EQ(scene.resolve(), nullptr);
   EXPECT_EQ(scene.symbolizer.counts().unresolved, 1U);
@@ -241,7 +243,7 @@ TEST(Symbolizer, SiteIsTheFirstFrameOutsideTheMap) {
   runtime.is_map_code = is_stacks_namespace;
   Scene scene(MAPSCOPE_FIXTURE_STACKS_PIE, "chain");
   scene.target.runtime = &runtime;
-  const Stack* stack = scene.resolve("stacks");
+  const StackPtr stack = scene.resolve("stacks");
   ASSERT_NE(stack, nullptr);
   ASSERT_NE(stack->site_frame(), nullptr);
   EXPECT_EQ(stack->site_frame()->function, "stacks_library_apply");
@@ -250,7 +252,7 @@ TEST(Symbolizer, SiteIsTheFirstFrameOutsideTheMap) {
 
 TEST(Symbolizer, WithoutRuntimeTheSiteIsTheFirstFrame) {
   Scene scene(MAPSCOPE_FIXTURE_STACKS_PIE, "chain");
-  const Stack* stack = scene.resolve();
+  const StackPtr stack = scene.resolve();
   ASSERT_NE(stack, nullptr);
   EXPECT_EQ(stack->site, 0);
 }

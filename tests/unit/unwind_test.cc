@@ -154,7 +154,7 @@ struct Scene {
     symbolizer = std::make_unique<Symbolizer>(std::move(*created));
   }
   size_t frames() {
-    const Stack* stack = symbolizer->resolve(target, record, "");
+    const StackPtr stack = symbolizer->resolve(target, record, target.runtime, "");
     return stack == nullptr ? 0 : stack->frames.size();
   }
 
