@@ -83,6 +83,7 @@ struct GoMapType {
   uint64_t key_bytes = 0;  // of a key as the program sees it
   uint64_t elem_bytes = 0;
   uint64_t group_bytes = 0;  // of 8 slots: a bucket, or a group with its control word
+  bool group_has_pointers = true;
 };
 
 class GoProgram {

@@ -8,6 +8,7 @@ namespace mapscope {
 namespace {
 
 constexpr uint64_t kTypeBytes = 48;
+constexpr uint64_t kPointerBytesAt = 8;
 constexpr uint64_t kFlagsAt = 20;
 constexpr uint64_t kAlignAt = 21;
 constexpr uint64_t kKindAt = 23;
@@ -84,6 +85,10 @@ std::optional<uint64_t> GoTypes::size_of(uint64_t type) const {
   return size && *size < kMaxTypeBytes ? size : std::nullopt;
 }
 
+bool GoTypes::may_have_pointers(uint64_t type) const {
+  return !holds(type, kTypeBytes) || bytes_->load<uint64_t>(type + kPointerBytesAt) != 0U;
+}
+
 std::optional<GoTypes::Map> GoTypes::map_at(uint64_t vaddr, GoMapFamily family) const {
   if (vaddr % 8 != 0 || !holds(vaddr, sizeof(MapDescriptor))) return std::nullopt;
   const auto descriptor = bytes_->load<MapDescriptor>(vaddr);
@@ -103,6 +108,7 @@ std::optional<GoTypes::Map> GoTypes::map_at(uint64_t vaddr, GoMapFamily family) 
   if (!key || !elem || !text) return std::nullopt;
   map.type.key_bytes = *key;
   map.type.elem_bytes = *elem;
+  map.type.group_has_pointers = may_have_pointers(descriptor->group);
   map.name = *text;
   // The star makes the name serve the pointer type as well.
   std::string start = (descriptor->flags & kExtraStar) != 0 ? "*" : "";

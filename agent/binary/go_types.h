@@ -55,6 +55,7 @@ class GoTypes {
   [[nodiscard]] std::optional<Text> name(int32_t offset) const;
   [[nodiscard]] std::string read(const Text& text) const;  // "" when it cannot be read
   [[nodiscard]] std::optional<uint64_t> size_of(uint64_t type) const;
+  [[nodiscard]] bool may_have_pointers(uint64_t type) const;
 
   const ImageBytes* bytes_;
   uint64_t begin_;

@@ -141,6 +141,22 @@ void add_target_totals(std::string& out, const TargetTotals& target) {
   add_restructurings(object, target.restructurings);
 }
 
+void add_advice(JsonObject& out, const SiteTotals& site) {
+  const Advice& given = *site.advice;
+  out.text("text", advice(site));
+  out.number("reserve", given.reserve.hint);
+  if (given.reserve.holds != 0) out.number("holds", given.reserve.holds);
+  out.number("slots", given.reserve.slots);
+  out.number("growths", given.savings.growths);
+  out.number("time_ns", given.savings.time_ns);
+  out.number("bytes", given.savings.bytes);
+  out.number("maps", given.maps);
+  out.number("maps_beyond", given.beyond);
+  if (given.beyond != 0) out.number("largest_reserve", given.largest.hint);
+  out.number("maps_smaller", given.smaller);
+  if (given.added_bytes != 0) out.number("added_bytes", given.added_bytes);
+}
+
 }  // namespace
 
 void append_resize_json(std::string& out, const Resize& resize, std::string_view time) {
@@ -265,13 +281,11 @@ void append_site_json(std::string& out, const SiteTotals& site) {
   if (site.max_new_slots != 0) object.number("max_new_slots", site.max_new_slots);
   if (site.max_entries != 0) object.number("max_entries", site.max_entries);
   add_restructurings(object, site.restructurings);
-  if (site.savings.growths == 0) return;
+  if (site.origin.standard_library) object.boolean("standard_library", true);
+  if (site.origin.at_init) object.boolean("at_init", true);
+  if (!site.advice) return;
   JsonObject saved(object.member("advice"));
-  saved.text("text", advice(site));
-  if (site.reserve != 0) saved.number("reserve", site.reserve);
-  saved.number("growths", site.savings.growths);
-  saved.number("time_ns", site.savings.time_ns);
-  saved.number("bytes", site.savings.bytes);
+  add_advice(saved, site);
 }
 
 void append_summary_json(std::string& out, const Summary& summary, std::string_view time) {

@@ -8,7 +8,6 @@
 #include "agent/export/place.h"
 #include "agent/export/text.h"
 #include "agent/export/units.h"
-#include "agent/runtimes/runtime.h"
 
 namespace mapscope {
 namespace {
@@ -17,7 +16,6 @@ using Lines = std::vector<std::string>;
 
 constexpr size_t kMaxRows = 20;  // of a table
 constexpr size_t kTypeWidth = 24;
-constexpr size_t kAdviceTypeWidth = 80;
 constexpr std::string_view kTargetFormat = "{:<24} {:>12} {:>10} {:>10} {:>10} {:>7}  {}";
 constexpr std::string_view kSiteFormat = "{:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:<16} {:<24}  ";
 
@@ -157,24 +155,6 @@ std::vector<std::string> summary_lines(const Summary& summary, size_t width) {
   lines.emplace_back();
   lines.push_back(closing(summary));
   return lines;
-}
-
-std::string advice(const SiteTotals& site) {
-  const Savings& saved = site.savings;
-  if (saved.growths == 0) return {};
-  std::string text = "reserving";
-  if (site.room != nullptr && site.room->reserve_advice != nullptr) {
-    const std::string type = shorten_middle(printable(site.map_type), kAdviceTypeWidth);
-    text = site.room->reserve_advice(type, site.reserve);
-  } else if (site.reserve != 0) {
-    text += fmt::format(" {} entries", grouped(site.reserve));
-  }
-  if (site.maps > 1 && site.reserve != 0)
-    text += fmt::format(" (the largest of {} maps)", grouped(site.maps));
-  text += fmt::format(" would have saved {}, up to {}", plural(saved.growths, "resize"),
-                      human_duration(saved.time_ns));
-  if (saved.bytes != 0) text += fmt::format(", {} of garbage", human_bytes(saved.bytes));
-  return text;
 }
 
 }  // namespace mapscope

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/export/advice_text.h"
 #include "agent/model/self_stats.h"
 #include "agent/model/site_table.h"
 
@@ -22,9 +23,5 @@ struct Summary {
 // closing sentence. At most `width` columns, except for an advice or a target's path that needs
 // more. Strings of targets are escaped.
 std::vector<std::string> summary_lines(const Summary& summary, size_t width);
-
-// One line for people, escaped, "" when nothing would have been saved. The room words its subject:
-// "make(map[string]int, 1000001) would have saved 13 resizes, up to 38.2 ms, 24.0 MiB of garbage".
-std::string advice(const SiteTotals& site);
 
 }  // namespace mapscope

@@ -5,6 +5,17 @@
 #include <string>
 
 namespace mapscope {
+namespace {
+
+using Bytes = std::optional<uint64_t>;
+
+// nullopt where one is not known or the sum is none that memory can have.
+Bytes sum(const Bytes& a, const Bytes& b) {
+  if (!a || !b || *a > UINT64_MAX - *b) return std::nullopt;
+  return *a + *b;
+}
+
+}  // namespace
 
 void DoublingTable::forget(const Key& key) {
   const auto found = index_.find(key);
@@ -45,6 +56,7 @@ std::optional<Doubling> DoublingTable::add(const Resize& resize) {
   if (is_first) level.begin_ns = resize.begin_ns;
   ++level.splits;
   level.stall_ns += resize.stall_ns.value_or(resize.wall_ns.value_or(0));
+  level.new_bytes = sum(level.new_bytes, resize.new_bytes);
   if (level.splits < uint64_t{1} << depth) return std::nullopt;
 
   Doubling doubling;
@@ -55,9 +67,7 @@ std::optional<Doubling> DoublingTable::add(const Resize& resize) {
   doubling.map_type = resize.map_type;
   doubling.old_slots = std::min(*resize.old_slots, UINT64_MAX >> (depth + 1)) << depth;
   doubling.new_slots = 2 * doubling.old_slots;
-  // Each split makes two tables, and all are of one size.
-  if (resize.new_bytes && *resize.new_bytes <= UINT64_MAX >> depth)
-    doubling.new_bytes = *resize.new_bytes << depth;
+  doubling.new_bytes = level.new_bytes;
   doubling.splits = level.splits;
   doubling.begin_ns = level.begin_ns;
   doubling.end_ns = resize.begin_ns + resize.wall_ns.value_or(0);

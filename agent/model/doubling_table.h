@@ -59,6 +59,7 @@ class DoublingTable {
     uint64_t splits = 0;
     uint64_t begin_ns = 0;
     uint64_t stall_ns = 0;
+    std::optional<uint64_t> new_bytes = 0;  // nullopt: that of one split is not known
   };
   struct Map {
     Key key;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/base/shared_text.h"
+#include "agent/runtimes/reserve.h"
 #include "bpf/wire.h"
 
 namespace mapscope {
@@ -121,7 +122,8 @@ struct Resize {
   std::optional<uint64_t> old_slots;
   std::optional<uint64_t> new_slots;
   std::optional<uint64_t> entries;
-  std::optional<uint64_t> new_bytes;
+  std::optional<uint64_t> new_bytes;  // what the allocator took for all that it made
+  std::optional<uint64_t> old_bytes;  // and for what that replaces
   uint64_t begin_ns = 0;
   std::optional<uint64_t> wall_ns;   // absent for a point
   std::optional<uint64_t> stall_ns;  // what one insert paid; absent when not probed
@@ -135,8 +137,8 @@ struct Resize {
   std::optional<uint64_t> new_directory;
   std::optional<uint64_t> misses;  // see ResizeMeaning (agent/runtimes/runtime.h)
   bool ended_by_clear = false;
-  std::optional<uint32_t> level;    // likewise
-  std::optional<uint64_t> reserve;  // likewise
+  std::optional<uint32_t> level;   // likewise
+  std::optional<Reserve> reserve;  // likewise
   // What the call site is inside of, in the process: the call that led here from the first frame
   // outside the runtime, or, of native code, the return address at begin; 0 unknown.
   uint64_t caller = 0;
@@ -168,7 +170,7 @@ struct Doubling {
   std::string map_type;
   uint64_t old_slots = 0;
   uint64_t new_slots = 0;
-  std::optional<uint64_t> new_bytes;  // of all tables
+  std::optional<uint64_t> new_bytes;  // of all its splits
   uint64_t splits = 0;
   uint64_t begin_ns = 0;  // of the first split
   uint64_t end_ns = 0;    // of the last

@@ -56,6 +56,7 @@ void apply_meaning(const ResizeMeaning& meaning, Resize& resize) {
   resize.new_slots = meaning.new_slots;
   resize.entries = meaning.entries;
   resize.new_bytes = meaning.new_bytes;
+  resize.old_bytes = meaning.old_bytes;
   resize.level = meaning.level;
   resize.reserve = meaning.reserve;
   resize.old_directory = meaning.old_directory;

@@ -17,27 +17,42 @@ std::string_view name_of(const Runtime* runtime) {
   return runtime == nullptr ? std::string_view() : runtime->name;
 }
 
-template <typename Totals>
-std::vector<Totals> copy_values(const auto& map, const Totals& other) {
-  std::vector<Totals> all;
-  all.reserve(map.size() + 1);
-  for (const auto& [key, totals] : map) all.push_back(totals);
-  if (other.other) all.push_back(other);
-  return all;
-}
-
 constexpr uint64_t kMaxSlots = uint64_t{1} << 48;
+
+// A map that was made with tables of less than the full size grows table by table, too.
+uint64_t tables_growing(const Resize& growth) {
+  return growth.level ? 1 : std::clamp<uint64_t>(growth.old_directory.value_or(1), 1, kMaxSlots);
+}
 
 // Of the whole map before a growth that is the first one seen of it.
 uint64_t slots_before(const Resize& growth) {
   const uint64_t slots = std::min(*growth.old_slots, kMaxSlots);
   const uint32_t level = growth.level.value_or(0);
+  if (!growth.level)
+    return std::min(slots, kMaxSlots / tables_growing(growth)) * tables_growing(growth);
   return level >= 48 ? kMaxSlots : std::min(slots << level, kMaxSlots);
 }
 
-// Of the tables that it replaced; `before` are those of the map's growth before.
-uint64_t garbage_bytes(const Resize& growth, uint64_t before) {
-  return growth.level ? growth.new_bytes.value_or(0) / 2 : before;
+// A map of a goroutine's stack has another address when that has grown.
+bool is_on_stack(const Resize& resize) {
+  return resize.goroutine && resize.map_addr >= resize.goroutine->stack_lo &&
+         resize.map_addr < resize.goroutine->stack_hi;
+}
+
+// What runs init functions is among the outermost frames.
+constexpr size_t kOutermost = 6;
+
+bool is_at_init(const Resize& resize) {
+  if (resize.runtime == nullptr || resize.runtime->origin == nullptr || resize.stack == nullptr)
+    return false;
+  const std::vector<Frame>& frames = resize.stack->frames;
+  const auto at_init = [&](const Frame& frame) {
+    return resize.runtime->origin(frame.function).at_init;
+  };
+  const Frame* site = resize.stack->site_frame();
+  const auto outermost = static_cast<ptrdiff_t>(std::min(frames.size(), kOutermost));
+  return (site != nullptr && at_init(*site)) ||
+         std::any_of(frames.end() - outermost, frames.end(), at_init);
 }
 
 }  // namespace
@@ -80,12 +95,12 @@ SiteTable::KeyView SiteTable::key_of(const Resize& resize) {
   return key;
 }
 
-SiteTotals& SiteTable::site_of(const Resize& resize) {
+SiteTable::Site& SiteTable::site_of(const Resize& resize) {
   const KeyView key = key_of(resize);
   if (const auto found = sites_.find(key); found != sites_.end()) return found->second;
   if (sites_.size() >= max_sites_) {
-    if (!other_site_.other) other_site_.function = "other";
-    other_site_.other = true;
+    if (!other_site_.totals.other) other_site_.totals.function = "other";
+    other_site_.totals.other = true;
     return other_site_;
   }
   Key owned{std::string(key.exe),
@@ -94,7 +109,8 @@ SiteTotals& SiteTable::site_of(const Resize& resize) {
             std::string(key.map_type),
             key.line,
             key.address};
-  SiteTotals& site = sites_[std::move(owned)];
+  Site& created = sites_[std::move(owned)];
+  SiteTotals& site = created.totals;
   site.process = resize.target->comm;
   site.exe = key.exe;
   site.runtime = name_of(resize.runtime);
@@ -104,7 +120,10 @@ SiteTotals& SiteTable::site_of(const Resize& resize) {
   site.file = key.file;
   site.line = key.line;
   site.address = key.address;
-  return site;
+  if (resize.runtime != nullptr && resize.runtime->origin != nullptr)
+    site.origin = resize.runtime->origin(key.function);
+  site.origin.at_init = true;  // until it is seen to grow otherwise
+  return created;
 }
 
 void SiteTable::add_own(const Resize& resize, SiteTotals& site) {
@@ -144,7 +163,8 @@ void SiteTable::add(const Resize& resize) {
   const Blocked blocked = resize.blocked.value_or(Blocked{});
   const std::lock_guard lock(mutex_);
   TargetTotals& target = target_of(*resize.target);
-  SiteTotals& site = site_of(resize);
+  Site& where = site_of(resize);
+  SiteTotals& site = where.totals;
   add_own(resize, site);
   if (is_restructuring(resize.kind)) {
     target.restructurings.add(resize);
@@ -162,12 +182,17 @@ void SiteTable::add(const Resize& resize) {
   site.blocked_ns += blocked.ns;
   site.blocked_threads += blocked.threads;
   site.max_new_slots = std::max(site.max_new_slots, resize.new_slots.value_or(0));
+  site.origin.at_init = site.origin.at_init && is_at_init(resize);
   if (resize.old_slots && resize.new_slots && *resize.new_slots > *resize.old_slots) {
-    add_growth(resize, cost_ns, site);
+    add_growth(resize, where);
   }
 }
 
 bool SiteTable::continues(const Chain& chain, const Resize& growth) {
+  if (const uint64_t growing = tables_growing(growth); growing > 1) {
+    const uint64_t of_each = chain.slots / growing;
+    return of_each >= *growth.old_slots && of_each < *growth.new_slots;
+  }
   if (!growth.level) return chain.slots == *growth.old_slots;
   const uint64_t tables = chain.slots / std::max<uint64_t>(*growth.old_slots, 1);
   if (*growth.level == 0) return tables == 1;
@@ -175,34 +200,49 @@ bool SiteTable::continues(const Chain& chain, const Resize& growth) {
          growth.entries.value_or(0) <= chain.slots;
 }
 
-void SiteTable::add_growth(const Resize& resize, uint64_t cost_ns, SiteTotals& site) {
-  ++site.growths;
-  if (resize.entries) site.max_entries = std::max(site.max_entries, *resize.entries + 1);
-  site.reserve = std::max({site.reserve, site.max_entries, resize.reserve.value_or(0)});
+uint8_t SiteTable::size_before(const Resize& growth, uint8_t size, const Chain& chain,
+                               bool continued, const Site& site) {
+  if (continued) return chain.site == &site ? chain.size : 0;
+  const bool forgotten = chain.slots != 0 && chain.map_addr != growth.map_addr;
+  if (!forgotten && !is_on_stack(growth)) return 0;
+  // One table of many: the map has come to this size with the first of them.
+  const bool is_first = growth.old_directory.value_or(0) <= 1 ||
+                        growth.new_directory.value_or(0) > *growth.old_directory;
+  if (!is_first && site.sizes.has_map_from(size)) return size;
+  return site.sizes.has_map(size - 1) ? size - 1 : 0;
+}
+
+void SiteTable::add_growth(const Resize& resize, Site& site) {
+  SiteTotals& totals = site.totals;
+  ++totals.growths;
+  if (resize.entries) totals.max_entries = std::max(totals.max_entries, *resize.entries + 1);
   uint64_t slots = slots_before(resize);
   const uint64_t added = std::min(*resize.new_slots - *resize.old_slots, kMaxSlots);
-  if (resize.map_addr == 0) {
-    site.max_new_slots = std::max(site.max_new_slots, slots + added);
-    return;
-  }
   // Maps are at least 8-byte aligned, so the low bits say nothing; the multiplication moves
   // what the others say to the top.
   const size_t hash = mix(resize.map_addr >> 3U, resize.target->id);
   Chain& chain = chains_[(hash >> 40U) & (kChains - 1)];
   const bool same_map =
       chain.slots != 0 && chain.map_addr == resize.map_addr && chain.target == resize.target->id;
-  if (chain.slots != 0 && !same_map) ++chains_evicted_;
-  if (same_map && continues(chain, resize)) {
-    ++site.savings.growths;
-    site.savings.time_ns += cost_ns;
-    site.savings.bytes += garbage_bytes(resize, chain.bytes);
-    slots = chain.slots;
-  } else {
-    ++site.maps;
-  }
+  const bool continued = resize.map_addr != 0 && same_map && continues(chain, resize);
+  if (continued) slots = chain.slots;
   slots = std::min(slots + added, kMaxSlots);
-  site.max_new_slots = std::max(site.max_new_slots, slots);
-  chain = {resize.map_addr, slots, resize.new_bytes.value_or(0), resize.target->id};
+  totals.max_new_slots = std::max(totals.max_new_slots, slots);
+  uint8_t size = 0;
+  if (resize.reserve && resize.reserve->slots != 0 && !totals.other) {
+    size = site.sizes.add({*resize.reserve, *resize.old_slots, resize.stall_ns.value_or(0),
+                           resize.old_bytes.value_or(0)});
+    const uint8_t before = size_before(resize, size, chain, continued, site);
+    if (before == 0) {
+      site.sizes.arrives(size);
+    } else {
+      site.sizes.moves(before, size);
+      size = std::max(size, before);
+    }
+  }
+  if (resize.map_addr == 0) return;
+  if (chain.slots != 0 && !same_map) ++chains_evicted_;
+  chain = {resize.map_addr, slots, &site, resize.target->id, size};
 }
 
 void SiteTable::add(const Fatal& fatal) {
@@ -215,11 +255,22 @@ void SiteTable::add(const Race& race) {
   ++target_of(*race.target).races;
 }
 
+SiteTotals SiteTable::totals_of(const Site& site) {
+  SiteTotals totals = site.totals;
+  totals.maps = site.sizes.maps();
+  totals.origin.at_init = totals.origin.at_init && totals.growths != 0;
+  totals.advice = site.sizes.advice();
+  if (totals.advice) totals.savings = totals.advice->savings;
+  return totals;
+}
+
 std::vector<SiteTotals> SiteTable::sites() const {
   std::vector<SiteTotals> all;
   {
     const std::lock_guard lock(mutex_);
-    all = copy_values(sites_, other_site_);
+    all.reserve(sites_.size() + 1);
+    for (const auto& [key, site] : sites_) all.push_back(totals_of(site));
+    if (other_site_.totals.other) all.push_back(totals_of(other_site_));
   }
   std::sort(all.begin(), all.end(), [](const SiteTotals& a, const SiteTotals& b) {
     if (a.cost_ns != b.cost_ns) return a.cost_ns > b.cost_ns;
@@ -233,7 +284,8 @@ std::vector<TargetTotals> SiteTable::targets() const {
   std::vector<TargetTotals> all;
   {
     const std::lock_guard lock(mutex_);
-    all = copy_values(targets_, other_target_);
+    for (const auto& [id, totals] : targets_) all.push_back(totals);
+    if (other_target_.other) all.push_back(other_target_);
   }
   std::sort(all.begin(), all.end(),
             [](const TargetTotals& a, const TargetTotals& b) { return a.pid < b.pid; });

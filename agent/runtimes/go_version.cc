@@ -44,10 +44,4 @@ bool is_go_map_fatal(std::string_view message) {
   return message.find("concurrent map") != std::string_view::npos;
 }
 
-std::string make_advice(std::string_view map_type, uint64_t entries) {
-  if (entries == 0) return "a size for make";
-  return "make(" + std::string(map_type.empty() ? "map[…]…" : map_type) + ", " +
-         std::to_string(entries) + ")";
-}
-
 }  // namespace mapscope

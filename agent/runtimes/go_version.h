@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "agent/base/result.h"
@@ -33,8 +32,5 @@ bool is_go_map_code(std::string_view function, std::string_view map_type);
 
 // Whether the message of a dying program is about a map that was used by two goroutines at once.
 bool is_go_map_fatal(std::string_view message);
-
-// "make(map[string]int, 1000)".
-std::string make_advice(std::string_view map_type, uint64_t entries);
 
 }  // namespace mapscope

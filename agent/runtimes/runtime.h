@@ -17,6 +17,7 @@
 #include "agent/base/result.h"
 #include "agent/binary/program.h"
 #include "agent/runtimes/map_types.h"
+#include "agent/runtimes/reserve.h"
 #include "bpf/wire.h"
 
 namespace mapscope {
@@ -113,19 +114,27 @@ struct ResizeMeaning {
   uint64_t map_addr = 0;      // in the target
   std::optional<uint64_t> old_slots;
   std::optional<uint64_t> new_slots;
-  std::optional<uint64_t> entries;    // of the whole map, before the triggering insert
-  std::optional<uint64_t> new_bytes;  // of all tables that it made
+  std::optional<uint64_t> entries;  // of the whole map, before the triggering insert
+  // What the allocator took for all that it made, and for what that replaces.
+  std::optional<uint64_t> new_bytes;
+  std::optional<uint64_t> old_bytes;
   // Of a table that splits in two as large as it: how often the tables that led to it had split
   // before. Absent for a growth of the whole map, whose slots are then the map's.
   std::optional<uint32_t> level;
-  // The fewest entries that a map must be made for to be spared this growth; absent: entries + 1.
-  std::optional<uint64_t> reserve;
+  // Of a growth: what a map must be made for to be spared it, by the runtime's own rounding.
+  std::optional<Reserve> reserve;
   // Of a map that is a directory of tables: its length before and after.
   std::optional<uint64_t> old_directory;
   std::optional<uint64_t> new_directory;
   // Of a promotion: look-ups that missed since the one before.
   std::optional<uint64_t> misses;
   bool ended_by_clear = false;  // the map was cleared before all of it had moved
+};
+
+// Of a function that inserts.
+struct CodeOrigin {
+  bool standard_library = false;  // no user of the program can change it
+  bool at_init = false;           // runs once, before main, or calls what does
 };
 
 struct Runtime {
@@ -147,10 +156,13 @@ struct Runtime {
   bool (*is_map_code)(std::string_view function, std::string_view map_type);
   // Whether this message of a dying process is about a misused map; nullptr: each one is.
   bool (*is_map_fatal)(std::string_view message) = nullptr;
-  // How a programmer makes a map of this type for so many entries, as the subject of "… would have
-  // saved 13 resizes": "reserving 1,000,000 entries". The type is "" and the entries are 0 where
-  // they are unknown; the type comes from the target; it is escaped already, and may be shortened.
-  std::string (*reserve_advice)(std::string_view map_type, uint64_t entries) = nullptr;
+  // How a programmer makes a map of this type for so many entries, in code of this function:
+  // "make(map[string]int, 898)". The type and the function are "" where they are unknown; they come
+  // from the target, escaped already. nullptr: such maps cannot be made for a size.
+  std::string (*reserve_advice)(std::string_view map_type, uint64_t entries,
+                                std::string_view function) = nullptr;
+  // Whose a function is, and when it runs; nullptr: a user's, whenever.
+  CodeOrigin (*origin)(std::string_view function) = nullptr;
 };
 
 // Every room, in the order in which they are asked.

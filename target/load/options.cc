@@ -88,6 +88,9 @@ void define_load(CLI::App& app, LoadOptions& options) {
   app.add_option("--read-share", options.read_share,
                  "Share of lookups among all operations, 0 to 0.999 (default 0)")
       ->check(CLI::Range(0.0, 0.999).description(""));
+  app.add_option("--reserve", options.reserve,
+                 "Make every map for that many entries (default 0: 8 slots)")
+      ->check(CLI::Range(uint64_t{0}, kMaxCount).description(""));
   app.add_option("--rate", options.rate,
                  "tiny only: resizes per second in all (default: as many as possible)");
   app.add_option("--sleep-in-grow", options.sleep_in_grow_us,

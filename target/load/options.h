@@ -27,6 +27,7 @@ struct LoadOptions {
   double read_share = 0;  // of all operations, 0 up to but not including 1
   uint64_t rate = 0;      // tiny: resizes per second in all; 0: as fast as possible
   uint64_t sleep_in_grow_us = 0;
+  uint64_t reserve = 0;  // entries that every map is made for
   uint64_t repeat = 0;
   bool compare = false;
   bool json = false;

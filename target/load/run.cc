@@ -19,7 +19,9 @@ namespace mapscope {
 namespace {
 
 HashMapOptions map_options(const LoadOptions& options) {
-  return {.growth = options.growth, .sleep_in_grow_ns = options.sleep_in_grow_us * 1000};
+  return {.growth = options.growth,
+          .expected_entries = options.reserve,
+          .sleep_in_grow_ns = options.sleep_in_grow_us * 1000};
 }
 
 int open_signals() {

@@ -18,7 +18,7 @@ inline constexpr Runtime kSampleRuntime = {
     .normalize = nullptr,
     .is_map_code = nullptr,
     .reserve_advice =
-        [](std::string_view map_type, uint64_t entries) {
+        [](std::string_view map_type, uint64_t entries, std::string_view /*function*/) {
           return "make(" + std::string(map_type) + ", " + std::to_string(entries) + ")";
         },
 };
@@ -114,6 +114,8 @@ struct Sample {
     resize.new_slots = 1024;
     resize.entries = 448;
     resize.new_bytes = 26632;
+    resize.old_bytes = 13316;
+    resize.reserve = Reserve{449, 1024, 896, 26632};
     resize.begin_ns = 81234567890;
     resize.wall_ns = 38300;
     resize.stall_ns = 38300;

@@ -7,6 +7,7 @@
 // that then split.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +26,8 @@ inline Resize whole_growth(const Sample& sample, uint64_t old_slots, uint64_t en
   resize.new_slots = 2 * old_slots;
   resize.entries = entries;
   resize.new_bytes = 2 * old_slots * kSlotBytes;
+  resize.old_bytes = old_slots * kSlotBytes;
+  resize.reserve = Reserve{entries + 1, 2 * old_slots, 0, 2 * old_slots * kSlotBytes};
   resize.wall_ns = resize.stall_ns = 100;
   resize.begin_ns = 1000;
   return resize;
@@ -37,7 +40,9 @@ inline Resize split(const Sample& sample, uint32_t level, uint64_t directory, ui
   resize.level = level;
   resize.old_directory = directory;
   resize.new_directory = directory == uint64_t{1} << level ? 2 * directory : directory;
-  resize.reserve = (kTableSlots * 7 / 8 << level) + 1;
+  const uint64_t tables = uint64_t{2} << std::min(level, 30U);
+  resize.reserve = Reserve{((kTableSlots / 2 + 1) * tables * 7 + 7) / 8, tables * kTableSlots, 0,
+                           tables * kTableSlots * kSlotBytes};
   return resize;
 }
 

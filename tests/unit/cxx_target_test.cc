@@ -161,6 +161,15 @@ TEST(CxxTarget, GrowIsUnderstood) {
   EXPECT_EQ(meaning->new_slots, 32U);
   EXPECT_EQ(meaning->entries, 13U);
   EXPECT_EQ(meaning->new_bytes, 512U);
+  EXPECT_EQ(meaning->old_bytes, 256U);
+  // What this map holds nobody but itself knows.
+  EXPECT_EQ(meaning->reserve, (Reserve{14, 32, 0, 512}));
+}
+
+TEST(CxxTarget, OwnMapHoldsWhatItsLoadFactorSays) {
+  ms_resize_record record = grow_record();
+  std::strcpy(record.text, "mapscope::HashMap");
+  EXPECT_EQ(runtime().normalize(record, nullptr).value().reserve, (Reserve{14, 32, 26, 512}));
 }
 
 TEST(CxxTarget, SameSizeIsUnderstood) {
@@ -243,10 +252,9 @@ TEST(CxxTarget, MapCodeIsTheContractAndTheTypesMembers) {
 
 TEST(CxxTarget, AdviceIsToReserve) {
   const auto reserve_advice = runtime().reserve_advice;
-  EXPECT_EQ(reserve_advice("HashMap", 3407873), "reserving 3,407,873 entries");
-  EXPECT_EQ(reserve_advice("", 999), "reserving 999 entries");
-  EXPECT_EQ(reserve_advice("", 1), "reserving 1 entry");
-  EXPECT_EQ(reserve_advice("HashMap", 0), "reserving");
+  EXPECT_EQ(reserve_advice("HashMap", 3407873, "f"), "reserving 3,407,873 entries");
+  EXPECT_EQ(reserve_advice("", 999, ""), "reserving 999 entries");
+  EXPECT_EQ(reserve_advice("", 1, ""), "reserving 1 entry");
 }
 
 }  // namespace

@@ -170,6 +170,7 @@ TEST(EventLine, SummaryHasTargetsSitesAdviceAndLosses) {
   sample.resize.old_slots = 1024;
   sample.resize.new_slots = 2048;
   sample.resize.entries = 896;
+  sample.resize.reserve = Reserve{898, 2048, 1643, 53264};
   sites.add(sample.resize);
   std::string line;
   append_summary_json(
@@ -180,9 +181,11 @@ TEST(EventLine, SummaryHasTargetsSitesAdviceAndLosses) {
   EXPECT_EQ(event.at("lost"), json::parse(R"({"ring_resize": 3})"));
   EXPECT_EQ(event.at("targets").at(0).at("resizes"), 2);
   EXPECT_EQ(event.at("sites").at(0).at("advice"),
-            json::parse(R"({"reserve": 897, "growths": 1, "time_ns": 38300, "bytes": 26632,
-              "text": "make(map[string]*main.Session, 897) would have saved 1 resize, up to )"
-                        R"(38.3 µs, 26.0 KiB of garbage"})"));
+            json::parse(R"({"reserve": 898, "holds": 1643, "slots": 2048, "growths": 2,
+              "time_ns": 76600, "bytes": 26632, "maps": 1, "maps_beyond": 0, "maps_smaller": 0,
+              "text": "make(map[string]*main.Session, 898) where it is made, at least 898 (the )"
+                        R"(table then holds 1,643): saves 2 growths, up to 76.6 µs, 26.0 KiB of )"
+                        R"(garbage"})"));
 }
 
 TEST(EventWriter, WritesOneLinePerEvent) {

@@ -16,6 +16,8 @@ void grow(SiteTable& sites, Sample& sample, uint64_t old_slots, uint64_t stall_n
   sample.resize.new_slots = 2 * old_slots;
   sample.resize.entries = old_slots / 2;
   sample.resize.new_bytes = 32 * old_slots;
+  sample.resize.old_bytes = 16 * old_slots;
+  sample.resize.reserve = Reserve{old_slots + 1, 2 * old_slots, 2 * old_slots, 32 * old_slots};
   sample.resize.stall_ns = stall_ns;
   sample.resize.wall_ns = 10 * stall_ns;
   sites.add(sample.resize);
@@ -59,7 +61,7 @@ TEST(SiteTable, CountsTheWallTimeWhereTheStallIsUnknown) {
   EXPECT_EQ(sites.sites()[0].stall_ns, 0U);
 }
 
-TEST(SiteTable, ChainSavesAllGrowthsButTheFirst) {
+TEST(SiteTable, ChainIsOneMapAndSavesAllItsGrowths) {
   SiteTable sites;
   Sample sample;
   grow(sites, sample, 8, 100);
@@ -67,17 +69,31 @@ TEST(SiteTable, ChainSavesAllGrowthsButTheFirst) {
   grow(sites, sample, 32, 400);
   const SiteTotals site = sites.sites()[0];
   EXPECT_EQ(site.maps, 1U);
-  EXPECT_EQ(site.savings.growths, 2U);
-  EXPECT_EQ(site.savings.time_ns, 600U);
-  EXPECT_EQ(site.savings.bytes, 32U * 8 + 32U * 16);
+  EXPECT_EQ(site.savings.growths, 3U);
+  EXPECT_EQ(site.savings.time_ns, 700U);
+  EXPECT_EQ(site.savings.bytes, 16U * (8 + 16 + 32));
   EXPECT_EQ(site.max_entries, 17U);
 }
 
-TEST(SiteTable, SingleGrowthSavesNothing) {
+TEST(SiteTable, SingleGrowthIsSaved) {
   SiteTable sites;
   Sample sample;
   grow(sites, sample, 8, 100);
-  EXPECT_EQ(sites.sites()[0].savings.growths, 0U);
+  EXPECT_EQ(sites.sites()[0].savings.growths, 1U);
+  EXPECT_EQ(sites.sites()[0].advice->reserve.hint, 9U);
+}
+
+TEST(SiteTable, NoMoreTimeIsSavedThanInsertsStalled) {
+  SiteTable sites;
+  Sample sample;
+  grow(sites, sample, 8, 100);
+  sample.resize.old_slots = 16;
+  sample.resize.new_slots = 32;
+  sample.resize.stall_ns.reset();  // what goes on meanwhile is paid by many inserts
+  sample.resize.wall_ns = 1'000'000'000;
+  sites.add(sample.resize);
+  EXPECT_EQ(sites.sites()[0].stall_ns, 100U);
+  EXPECT_EQ(sites.sites()[0].savings.time_ns, 100U);
 }
 
 TEST(SiteTable, MapBornAgainAtTheSameAddressBeginsANewChain) {
@@ -89,8 +105,8 @@ TEST(SiteTable, MapBornAgainAtTheSameAddressBeginsANewChain) {
   }
   const SiteTotals site = sites.sites()[0];
   EXPECT_EQ(site.maps, 3U);
-  EXPECT_EQ(site.savings.growths, 3U);
-  EXPECT_EQ(site.savings.time_ns, 600U);
+  EXPECT_EQ(site.savings.growths, 6U);
+  EXPECT_EQ(site.savings.time_ns, 900U);
 }
 
 TEST(SiteTable, MapsAtDifferentAddressesAreDifferentChains) {
@@ -99,7 +115,6 @@ TEST(SiteTable, MapsAtDifferentAddressesAreDifferentChains) {
   grow(sites, sample, 8, 100);
   sample.resize.map_addr += 4096;
   grow(sites, sample, 16, 100);
-  EXPECT_EQ(sites.sites()[0].savings.growths, 0U);
   EXPECT_EQ(sites.sites()[0].maps, 2U);
 }
 
@@ -114,7 +129,7 @@ TEST(SiteTable, ProcessesOfOneProgramShareASiteButNoChain) {
   const auto all = sites.sites();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].growths, 2U);
-  EXPECT_EQ(all[0].savings.growths, 0U);
+  EXPECT_EQ(all[0].maps, 2U);
 }
 
 TEST(SiteTable, GrowthFromAnotherLineSavesAtThatLine) {
@@ -128,7 +143,9 @@ TEST(SiteTable, GrowthFromAnotherLineSavesAtThatLine) {
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].line, 99U);
   EXPECT_EQ(all[0].savings.growths, 1U);
-  EXPECT_EQ(all[1].savings.growths, 0U);
+  EXPECT_EQ(all[0].advice->reserve.slots, 32U);
+  EXPECT_EQ(all[1].savings.growths, 1U);
+  EXPECT_EQ(all[1].advice->reserve.slots, 16U);
 }
 
 TEST(SiteTable, SameSizeResizeIsNoGrowth) {
@@ -142,7 +159,7 @@ TEST(SiteTable, SameSizeResizeIsNoGrowth) {
   const SiteTotals site = sites.sites()[0];
   EXPECT_EQ(site.resizes, 2U);
   EXPECT_EQ(site.growths, 1U);
-  EXPECT_EQ(site.savings.growths, 0U);
+  EXPECT_EQ(site.savings.growths, 1U);
 }
 
 TEST(SiteTable, UnknownMapAddressFormsNoChain) {
@@ -151,7 +168,7 @@ TEST(SiteTable, UnknownMapAddressFormsNoChain) {
   sample.resize.map_addr = 0;
   grow(sites, sample, 8, 100);
   grow(sites, sample, 16, 100);
-  EXPECT_EQ(sites.sites()[0].savings.growths, 0U);
+  EXPECT_EQ(sites.sites()[0].maps, 2U);
 }
 
 TEST(SiteTable, ResizeWithoutStackIsAtItsCaller) {
@@ -189,7 +206,7 @@ TEST(SiteTable, SitesBeyondTheBoundAreAddedUpInOther) {
   EXPECT_EQ(other, 3U);
 }
 
-TEST(SiteTable, ForgottenChainIsCountedAndSavesNothing) {
+TEST(SiteTable, MapOfAForgottenChainIsOneOfThoseOfItsSize) {
   SiteTable sites;
   Sample sample;
   constexpr uint64_t kMaps = 40000;
@@ -201,9 +218,20 @@ TEST(SiteTable, ForgottenChainIsCountedAndSavesNothing) {
   }
   const SiteTotals site = sites.sites()[0];
   EXPECT_GE(sites.chains_evicted(), kMaps - 16384);
-  // Every growth either continues a chain or begins one.
-  EXPECT_EQ(site.savings.growths + site.maps, 2 * kMaps);
-  EXPECT_LT(site.savings.growths, kMaps);
+  EXPECT_EQ(site.maps, kMaps);
+  EXPECT_EQ(site.savings.growths, 2 * kMaps);
+  EXPECT_EQ(site.advice->smaller, 0U);
+}
+
+TEST(SiteTable, MapThatMovesWithItsStackIsOne) {
+  SiteTable sites;
+  Sample sample;
+  sample.resize.goroutine = sample_goroutine();
+  for (uint64_t slots = 8; slots <= 1024; slots *= 2) {
+    sample.resize.map_addr = sample.resize.goroutine->stack_lo + slots;
+    grow(sites, sample, slots, 100);
+  }
+  EXPECT_EQ(sites.sites()[0].maps, 1U);
 }
 
 TEST(SiteTable, SitesAreSortedByCost) {

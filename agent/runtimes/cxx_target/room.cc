@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "mapscope_map_";
 constexpr uint64_t kMaxSlots = 1ULL << 48;
+constexpr std::string_view kOwnType = "mapscope::HashMap";
+constexpr uint64_t kOwnBucketSlots = 8;
 
 #define GROWTH_MEMBER(member) \
   deref(MS_REG_SI, offsetof(mapscope_growth, member), sizeof(mapscope_growth::member))
@@ -104,6 +106,29 @@ Status check_slots(const ResizeMeaning& meaning) {
   return Done{};
 }
 
+// Of target/map/hash_map.h: 6.5 entries a bucket of 8 slots, and 8 in a single one. What other maps
+// hold their symbols do not say.
+uint64_t holds(std::string_view map_type, uint64_t slots) {
+  if (map_type != kOwnType) return 0;
+  return slots <= kOwnBucketSlots ? kOwnBucketSlots : slots / kOwnBucketSlots * 13 / 2;
+}
+
+// REQUIRES: sizes are bounded.
+void apply_reserve(ResizeMeaning* meaning) {
+  if (!meaning->old_slots || !meaning->new_slots || *meaning->new_slots <= *meaning->old_slots)
+    return;
+  Reserve& reserve = meaning->reserve.emplace();
+  reserve.slots = *meaning->new_slots;
+  reserve.hint = meaning->entries.value_or(*meaning->old_slots) + 1;
+  reserve.holds = holds(meaning->map_type, reserve.slots);
+  if (!meaning->new_bytes) return;
+  reserve.bytes = *meaning->new_bytes;
+  // The contract has one kind of slot.
+  const double share =
+      static_cast<double>(*meaning->old_slots) / static_cast<double>(reserve.slots);
+  meaning->old_bytes = static_cast<uint64_t>(share * static_cast<double>(reserve.bytes));
+}
+
 Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* /*types*/) {
   const std::optional<uint64_t> kind = field(record, kKind);
   if (!kind) return impossible("could not be read");
@@ -122,6 +147,7 @@ Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* /*type
   meaning.new_bytes = field(record, kNewBytes);
   if (meaning.new_bytes == 0U) meaning.new_bytes.reset();
   if (Status checked = check_slots(meaning); !checked) return std::move(checked).error();
+  apply_reserve(&meaning);
   return meaning;
 }
 
@@ -132,8 +158,8 @@ bool is_map_code(std::string_view function, std::string_view map_type) {
   return rest.starts_with("::") || rest.starts_with('_');
 }
 
-std::string reserve_advice(std::string_view /*map_type*/, uint64_t entries) {
-  if (entries == 0) return "reserving";
+std::string reserve_advice(std::string_view /*map_type*/, uint64_t entries,
+                           std::string_view /*function*/) {
   std::string digits = std::to_string(entries);
   for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
   return "reserving " + digits + (entries == 1 ? " entry" : " entries");

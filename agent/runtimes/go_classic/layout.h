@@ -40,8 +40,5 @@ constexpr uint64_t kLoadNumerator121 = 12;
 constexpr uint64_t kLoadDenominator = 2;
 // makeBucketArray(): from 2^4 buckets on, 1/16 more for overflow.
 constexpr uint64_t kSpareFromLog2 = 4;
-// roundupsize(): bigger allocations take whole pages.
-constexpr uint64_t kLargeBytes = 32768;
-constexpr uint64_t kPageBytes = 8192;
 
 }  // namespace mapscope::go_classic

@@ -8,6 +8,8 @@
 
 #include "agent/runtimes/go_classic/layout.h"
 #include "agent/runtimes/go_classic/probes.h"
+#include "agent/runtimes/go_classic/reserve.h"
+#include "agent/runtimes/go_source.h"
 #include "agent/runtimes/go_version.h"
 
 namespace mapscope::go_classic {
@@ -46,36 +48,22 @@ std::optional<uint64_t> field(const ms_resize_record& record, BeginField index) 
   return record.begin_fields[index];
 }
 
-// overLoadFactor(count + 1, B)
-bool is_over_load(uint64_t count, uint64_t log2, MapTypes* types) {
-  const bool is_121 = types != nullptr && types->version().minor == 21;
-  const uint64_t numerator = is_121 ? kLoadNumerator121 : kLoadNumerator;
-  const uint64_t buckets = 1ULL << log2;
-  return count + 1 > kBucketSlots && count + 1 > numerator * (buckets / kLoadDenominator);
-}
-
 // tooManyOverflowBuckets(noverflow, B)
 bool has_much_overflow(uint64_t overflow, uint64_t log2) {
   return overflow >= 1ULL << std::min(log2, kMaxOverflowLog2);
 }
 
-// Of the array that makeBucketArray() allocates; below 32 KiB before it is rounded up to a size
-// class.
-uint64_t array_bytes(uint64_t bucket_bytes, uint64_t log2) {
-  uint64_t buckets = 1ULL << log2;
-  if (log2 >= kSpareFromLog2) buckets += 1ULL << (log2 - kSpareFromLog2);
-  const uint64_t bytes = bucket_bytes * buckets;
-  return bytes <= kLargeBytes ? bytes : (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
-}
-
-void apply_type(const ms_resize_record& record, MapTypes* types, uint64_t new_log2,
-                ResizeMeaning* meaning) {
+void apply_type(const ms_resize_record& record, MapTypes* types, uint64_t old_log2,
+                uint64_t new_log2, ResizeMeaning* meaning) {
   const std::optional<uint64_t> address = field(record, kType);
   if (types == nullptr || !address) return;
   const GoMapType* type = types->find(*address);
   if (type == nullptr) return;
   meaning->map_type = type->name;
-  if (type->group_bytes > 0) meaning->new_bytes = array_bytes(type->group_bytes, new_log2);
+  if (type->group_bytes == 0) return;
+  meaning->new_bytes = array_bytes(new_log2, *type, types->version());
+  meaning->old_bytes = array_bytes(old_log2, *type, types->version());
+  if (meaning->reserve) meaning->reserve->bytes = *meaning->new_bytes;
 }
 
 Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* types) {
@@ -85,7 +73,8 @@ Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* types)
   if (*log2 > kMaxLog2) return impossible("2^" + std::to_string(*log2) + " buckets");
   if (*count >> kMaxLog2 != 0) return impossible(std::to_string(*count) + " entries");
   ResizeMeaning meaning;
-  const bool grows = is_over_load(*count, *log2, types);
+  const GoVersion version = types == nullptr ? GoVersion() : types->version();
+  const bool grows = *count + 1 > max_entries(*log2, version);
   if (!grows && !has_much_overflow(field(record, kOverflow).value_or(UINT64_MAX), *log2))
     return impossible("grows without a reason");
   meaning.kind = grows ? "grow" : "same_size";
@@ -96,7 +85,8 @@ Result<ResizeMeaning> normalize(const ms_resize_record& record, MapTypes* types)
   meaning.new_slots = kBucketSlots << (grows ? *log2 + 1 : *log2);
   meaning.entries = count;
   meaning.ended_by_clear = (record.end_valid >> kCleared & 1) != 0;
-  apply_type(record, types, grows ? *log2 + 1 : *log2, &meaning);
+  if (grows) meaning.reserve = reserve_of(*log2 + 1, version);
+  apply_type(record, types, *log2, grows ? *log2 + 1 : *log2, &meaning);
   return meaning;
 }
 
@@ -109,7 +99,8 @@ constexpr Runtime kRuntime = {
     .normalize = normalize,
     .is_map_code = is_go_map_code,
     .is_map_fatal = is_go_map_fatal,
-    .reserve_advice = make_advice,
+    .reserve_advice = go_make_advice,
+    .origin = go_origin,
 };
 
 }  // namespace

@@ -38,6 +38,7 @@ constexpr int32_t kLocalDepthOffset = 6;
 constexpr int32_t kIteratorMapOffset = 24;
 
 constexpr uint64_t kGroupSlots = 8;
+constexpr uint64_t kMaxGroupLoad = 7;  // on average, in a table of more than one group
 constexpr uint64_t kMaxTableSlots = 1024;
 // growToTable(): a table of 2 * abi.MapGroupSlots.
 constexpr uint64_t kFirstTableSlots = 16;

@@ -7,8 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "agent/runtimes/go_allocator.h"
+#include "agent/runtimes/go_source.h"
 #include "agent/runtimes/go_swiss/layout.h"
 #include "agent/runtimes/go_swiss/probes.h"
+#include "agent/runtimes/go_swiss/reserve.h"
 #include "agent/runtimes/go_version.h"
 
 namespace mapscope::go_swiss {
@@ -69,19 +72,17 @@ bool is_read(const ms_resize_record& record, Field index) {
 // 7/8 of the slots; of a table of one group, all but one.
 uint64_t max_load(uint64_t slots) { return slots - slots / kGroupSlots; }
 
-uint64_t groups_bytes(uint64_t group_bytes, uint64_t slots) {
-  return slots / kGroupSlots * group_bytes;
+// nullptr: the type of the map is not known.
+const GoMapType* type_of(const ms_resize_record& record, MapTypes* types) {
+  return types == nullptr || !is_read(record, kType) ? nullptr
+                                                     : types->find(record.begin_fields[kType]);
 }
 
-// Without the directory and the headers of tables.
-void apply_type(const ms_resize_record& record, MapTypes* types, uint64_t allocated_slots,
-                ResizeMeaning* meaning) {
-  if (types == nullptr || !is_read(record, kType)) return;
-  const GoMapType* type = types->find(record.begin_fields[kType]);
-  if (type == nullptr) return;
-  meaning->map_type = type->name;
-  if (type->group_bytes > 0 && allocated_slots > 0)
-    meaning->new_bytes = groups_bytes(type->group_bytes, allocated_slots);
+// `made`: what a program has to ask for to get at once what this growth makes of the map.
+void apply_reserve(const Shape& made, const GoMapType* type, MapTypes* types,
+                   ResizeMeaning* meaning) {
+  meaning->reserve = reserve_of(made, type, types == nullptr ? GoVersion() : types->version());
+  if (type != nullptr) meaning->map_type = type->name;
 }
 
 Result<ResizeMeaning> small_to_table(const ms_resize_record& record, MapTypes* types) {
@@ -96,7 +97,12 @@ Result<ResizeMeaning> small_to_table(const ms_resize_record& record, MapTypes* t
   meaning.entries = used;
   meaning.old_directory = 0;
   meaning.new_directory = 1;
-  apply_type(record, types, kFirstTableSlots, &meaning);
+  const GoMapType* type = type_of(record, types);
+  apply_reserve({1, kFirstTableSlots}, type, types, &meaning);
+  if (type == nullptr) return meaning;
+  const GoVersion& version = types->version();
+  meaning.old_bytes = go_allocated_bytes({type->group_bytes, type->group_has_pointers}, version);
+  meaning.new_bytes = meaning.reserve->bytes;
   return meaning;
 }
 
@@ -136,8 +142,20 @@ Result<ResizeMeaning> prune(const ms_resize_record& record, MapTypes* types) {
   meaning.old_slots = meaning.new_slots = table->capacity;
   meaning.entries = record.begin_fields[kMapUsed];
   meaning.old_directory = meaning.new_directory = table->directory;
-  apply_type(record, types, 0, &meaning);
+  if (const GoMapType* type = type_of(record, types); type != nullptr)
+    meaning.map_type = type->name;
   return meaning;
+}
+
+void apply_bytes(const Table& table, const GoMapType& type, const GoVersion& version,
+                 ResizeMeaning* meaning) {
+  const bool splits = meaning->level.has_value();
+  meaning->old_bytes = table_bytes(table.capacity, type, version);
+  meaning->new_bytes =
+      splits ? 2 * *meaning->old_bytes : table_bytes(2 * table.capacity, type, version);
+  if (meaning->new_directory == meaning->old_directory) return;
+  *meaning->old_bytes += directory_bytes(*meaning->old_directory, version);
+  *meaning->new_bytes += directory_bytes(*meaning->new_directory, version);
 }
 
 Result<ResizeMeaning> rehash(const ms_resize_record& record, MapTypes* types) {
@@ -155,12 +173,12 @@ Result<ResizeMeaning> rehash(const ms_resize_record& record, MapTypes* types) {
       splits && table->local_depth == static_cast<uint64_t>(std::countr_zero(table->directory));
   meaning.old_directory = table->directory;
   meaning.new_directory = doubles ? 2 * table->directory : table->directory;
-  if (splits) {
-    meaning.level = static_cast<uint32_t>(table->local_depth);
-    // So many that make() gives the directory a table for each of the two.
-    meaning.reserve = (max_load(kMaxTableSlots) << table->local_depth) + 1;
-  }
-  apply_type(record, types, 2 * table->capacity, &meaning);
+  if (splits) meaning.level = static_cast<uint32_t>(table->local_depth);
+  const GoMapType* type = type_of(record, types);
+  const Shape made = splits ? Shape{uint64_t{2} << table->local_depth, kMaxTableSlots}
+                            : Shape{table->directory, 2 * table->capacity};
+  apply_reserve(made, type, types, &meaning);
+  if (type != nullptr) apply_bytes(*table, *type, types->version(), &meaning);
   return meaning;
 }
 
@@ -181,7 +199,8 @@ constexpr Runtime kRuntime = {
     .normalize = normalize,
     .is_map_code = is_go_map_code,
     .is_map_fatal = is_go_map_fatal,
-    .reserve_advice = make_advice,
+    .reserve_advice = go_make_advice,
+    .origin = go_origin,
 };
 
 }  // namespace

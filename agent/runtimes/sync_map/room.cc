@@ -162,7 +162,6 @@ constexpr Runtime kRuntime = {
     .normalize = normalize,
     .is_map_code = is_go_map_code,
     .is_map_fatal = is_go_map_fatal,
-    .reserve_advice = make_advice,
 };
 
 }  // namespace
