@@ -75,7 +75,8 @@ void Discovery::consider(pid_t pid, bool again, bool drained) {
     // The name may change at any time, which makes no other program of it.
     glimpse->comm = seen.glimpse.comm;
     if (seen.glimpse == *glimpse) {
-      if (seen.again) {
+      // Not at each of the mappings that a process begins with.
+      if (seen.again && looked_ns - seen.looked_ns >= kRetryNs) {
         end(seen.target);
         seen.target = 0;
         seen.looked_ns = looked_ns;
