@@ -3,6 +3,7 @@
 #include "tests/fuzz/support/fuzz_target.h"
 #include "tests/support/go_image.h"
 #include "tests/support/go_lookups.h"
+#include "tests/support/relocated_image.h"
 
 namespace mapscope::test {
 

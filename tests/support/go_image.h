@@ -68,15 +68,4 @@ inline constexpr std::pair<PclntabFormat, const char*> kGoFormats[] = {
 // `version`: "go1.24.4", of a version that writes this format.
 GoImage make_go_image(PclntabFormat format, const std::string& version, GoNames names = {});
 
-// As lld links a position-independent program: every word that holds an address is 0 in the file,
-// and stands in the table of relocations.
-struct RelocatedImage {
-  Bytes bytes;
-  size_t dynamic_segment = 0;  // its program header
-  size_t dynamic = 0;          // DT_RELA, DT_RELASZ, DT_RELAENT, DT_NULL
-  size_t table = 0;            // of Elf64_Rela, of 24 bytes
-  size_t entries = 0;
-};
-RelocatedImage relocate(const GoImage& image);
-
 }  // namespace mapscope::test

@@ -147,54 +147,6 @@ TEST_P(GoFormats, MapTypeHasItsNameAndSizes) {
   EXPECT_TRUE(program->map_types(0).empty());
 }
 
-TEST_P(GoFormats, RelocatedWordsAreReadAsTheLoaderWritesThem) {
-  const test::RelocatedImage relocated = test::relocate(image_);
-  EXPECT_GT(relocated.entries, 5U);
-  const auto program = open_go(relocated.bytes);
-  ASSERT_TRUE(program) << program.error().text;
-  ASSERT_TRUE(*program);
-  EXPECT_EQ((*program)->build().text, GetParam().second);
-  EXPECT_EQ(text_of((*program)->frames(GoImage::kMain + 0x18)),
-            "main.inner b.go:31\nmain.outer a.go:21\nmain.main a.go:10\n");
-  const auto map = (*program)->map_type(GoImage::vaddr(image_.map_type));
-  ASSERT_TRUE(map);
-  EXPECT_EQ(map->key_bytes, 16U);
-  // Without the table the words are 0.
-  Bytes bytes = relocated.bytes;
-  bytes[relocated.dynamic_segment] = 0;
-  const auto unrelocated = open_go(bytes);
-  EXPECT_TRUE(!unrelocated || !*unrelocated ||
-              !(*unrelocated)->map_type(GoImage::vaddr(image_.map_type)));
-}
-
-TEST_P(GoFormats, HostileRelocationsAreBounded) {
-  const test::RelocatedImage image = test::relocate(image_);
-  const uint64_t words[] = {0,
-                            1,
-                            7,
-                            16,
-                            24,
-                            1ULL << 32,
-                            kHuge,
-                            UINT64_MAX - 7,
-                            UINT64_MAX,
-                            GoImage::kBase,
-                            GoImage::vaddr(image.bytes.size()),
-                            GoImage::vaddr(image.bytes.size() - 4)};
-  // The three values of the dynamic table, and the members of the first entries.
-  const size_t places[] = {
-      image.dynamic + 8,         image.dynamic + 24, image.dynamic + 40, image.table,
-      image.table + 8,           image.table + 16,   image.table + 24,   image.dynamic_segment + 16,
-      image.dynamic_segment + 32};
-  for (const size_t place : places) {
-    for (const uint64_t word : words) {
-      Bytes bytes = image.bytes;
-      std::memcpy(bytes.data() + place, &word, sizeof(word));
-      test::ask_everything(bytes);
-    }
-  }
-}
-
 TEST_P(GoFormats, GoroutineLayoutIsHeldAgainstTheCode) {
   const auto elf = test::open_image_of(image_.bytes);
   ASSERT_TRUE(elf);
