@@ -2,7 +2,7 @@
 #include "agent/agent.h"
 
 #include <poll.h>
-#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,6 +28,7 @@
 #include "agent/pipeline.h"
 #include "agent/privileges.h"
 #include "agent/startup.h"
+#include "agent/stop.h"
 #include "agent/watcher.h"
 
 namespace mapscope {
@@ -51,19 +52,11 @@ AttachMethod choose_method(AttachChoice choice, const KernelFacts& kernel) {
   return kernel.has_uprobe_multi() ? AttachMethod::kMulti : AttachMethod::kPerf;
 }
 
-Result<UniqueFd> take_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+// Whoever started the agent may have set them otherwise.
+void set_dispositions() {
   std::signal(SIGPIPE, SIG_IGN);
-  // Whoever started the agent may ignore it, and then the pid of a command that ended is soon
-  // another's.
+  // Ignored, the pid of a command that ended would soon be another's.
   std::signal(SIGCHLD, SIG_DFL);
-  UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd.valid()) return system_error("signalfd", errno);
-  return fd;
 }
 
 // The stages of one run, in the order of the flow. Members are destroyed in reverse: the web server
@@ -71,19 +64,29 @@ Result<UniqueFd> take_signals() {
 class Agent {
  public:
   Agent(const WatchOptions& options, const KernelFacts& kernel, const ProbeCosts& costs,
-        Programs programs, Symbolizer symbolizer, UniqueFd signals)
+        Programs programs, Symbolizer symbolizer, std::unique_ptr<Stop> stop)
       : options_(&options),
-        signals_(std::move(signals)),
+        stop_(std::move(stop)),
         programs_(std::move(programs)),
         descriptors_(options.limits.probes),
         symbolizer_(std::move(symbolizer)),
-        watcher_(
-            programs_, descriptors_, targets_, symbolizer_, kernel,
-            {options.mode, options.selection.active() ? Sharing::kShared : Sharing::kPerProcess,
-             costs, options.budget, options.go_strict}),
-        pipeline_(targets_, descriptors_, symbolizer_, options.events) {}
+        watcher_(programs_, descriptors_, targets_, symbolizer_, kernel,
+                 {options.mode, options.discovers() ? Sharing::kShared : Sharing::kPerProcess,
+                  costs, options.budget, options.go_strict}),
+        pipeline_(targets_, descriptors_, symbolizer_, options.events, stop_.get()) {}
 
-  Status run(Startup startup) {
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  Agent(Agent&&) = delete;
+  Agent& operator=(Agent&&) = delete;
+  // What takes long now is for the kernel to do.
+  ~Agent() {
+    stop_->set_escape([status = status_.load()](const Stop::Reason& reason, bool at_once) {
+      ::_exit(at_once ? 128 + reason.signal : status);
+    });
+  }
+
+  Result<int> run(Startup startup) {
     child_ = std::move(startup.child);
     manager_ = std::move(startup.manager);
     mappings_ = std::move(startup.mappings);
@@ -92,9 +95,11 @@ class Agent {
     auto collector = Collector::start(programs_.ring_fd());
     if (!collector) return std::move(collector).error();
     collector_ = std::move(*collector);
+    stop_->set_escape(
+        [this](const Stop::Reason& reason, bool at_once) { escape(reason, at_once); });
     pipeline_.metrics().set_self_stats([this] { return self_stats(); });
-    if (auto served = serve(std::move(startup.web)); !served) return served;
-    if (auto watched = watch_all(); !watched) return watched;
+    if (auto served = serve(std::move(startup.web)); !served) return std::move(served).error();
+    if (auto watched = watch_all(); !watched) return std::move(watched).error();
     pipeline_.refresh_targets();
     if (names_) names_->start();
     want_names();
@@ -106,14 +111,46 @@ class Agent {
     auto ended = loop();
     manager_.stopping();
     drain();
-    for (const Target& target : targets_.snapshot()) watcher_.forget(target.id);
+    for (const Target& target : targets_.snapshot())
+      watcher_.forget(target.id, !is_running(target.pid, target.start_ticks));
     drain();
     loss_log_.look(lost());
     pipeline_.finish(self_stats().lost);
-    return ended;
+    if (child_) end_command();
+    if (ended) return status_.load();
+    status_ = 1;
+    return std::move(ended).error();
   }
 
  private:
+  // What the command gets when the agent ends before it: what the agent got, unless it has it too.
+  static int ending_signal(const Stop::Reason& reason) {
+    return reason.signal == 0 ? SIGTERM : reason.from_terminal ? 0 : reason.signal;
+  }
+
+  // Its status is the agent's; 0 when it was ended because the time asked for was over.
+  void end_command() {
+    stop_->hold(true);
+    const bool stopped = stop_->asked() && !child_->has_ended();
+    child_->end(stopped ? ending_signal(stop_->reason()) : SIGTERM);
+    const int status = child_->take_status();
+    status_ = stopped && stop_->reason().signal == 0 ? 0 : status;
+    stop_->hold(false);
+  }
+
+  // From the thread of stop_, while the main thread is held up somewhere.
+  void escape(const Stop::Reason& reason, bool at_once) {
+    if (at_once && child_) child_->end(SIGKILL);
+    if (at_once) ::_exit(128 + reason.signal);
+    pipeline_.finish_in_place(lost());
+    if (child_ && child_->pid() > 0) {
+      child_->end(ending_signal(reason));
+      const int status = child_->take_status();
+      status_ = reason.signal == 0 ? 0 : status;
+    }
+    ::_exit(status_);
+  }
+
   static void announce(const WebServer& server) {
     for (const std::string& url : server.metrics_urls())
       std::fprintf(stderr, "agent: metrics at %s\n", url.c_str());
@@ -126,6 +163,7 @@ class Agent {
     sources.metrics = &pipeline_.metrics();
     sources.sites = &pipeline_.sites();
     sources.recent = &pipeline_.recent();
+    sources.fatals = &pipeline_.fatals();
     sources.races = &pipeline_.races();
     sources.not_ready = [this] { return std::string(ready_ ? "" : "probes are being attached"); };
     auto server = WebServer::start(options_->web, std::move(*web), std::move(sources));
@@ -138,7 +176,8 @@ class Agent {
   // reason is the error.
   Status watch_all() {
     discovery_.emplace(
-        options_->selection, Discovery::Named{options_->pids, child_ ? child_->pid() : 0}, watcher_,
+        options_->selection,
+        Discovery::Named{options_->pids, child_ ? child_->pid() : 0, options_->follow}, watcher_,
         targets_, [this](const Target& target) { pipeline_.show(target); }, [this] { drain(); });
     if (auto started = discovery_->start(std::move(mappings_)); !started) {
       pipeline_.refresh_targets();
@@ -146,7 +185,7 @@ class Agent {
     }
     if (!no_mappings_.empty())
       log_warn("{}; libraries that are loaded later are found late", printable(no_mappings_));
-    if (options_->selection.active() && watcher_.attached() == 0)
+    if (options_->selection.active() && !child_ && watcher_.attached() == 0)
       std::fprintf(stderr, "agent: no process to watch yet; waiting for one\n");
     return child_ ? child_->release() : Done{};
   }
@@ -155,15 +194,15 @@ class Agent {
     const uint64_t started_ns = monotonic_now_ns();
     if (options_->mode_seconds > 0)
       mode_end_ns_ = started_ns + static_cast<uint64_t>(options_->mode_seconds * 1e9);
-    const auto limit_ns =
-        static_cast<uint64_t>(options_->seconds * static_cast<double>(kNsPerSecond));
+    if (options_->seconds > 0)
+      stop_->set_deadline(started_ns + static_cast<uint64_t>(options_->seconds * 1e9));
     uint64_t looked_ns = started_ns;
-    while (discovery_->may_find() || watcher_.attached() > 0) {
-      if (limit_ns != 0 && monotonic_now_ns() - started_ns >= limit_ns) return Done{};
-      std::array<pollfd, 2> wanted{
-          {{signals_.get(), POLLIN, 0}, {collector_->ready_fd(), POLLIN, 0}}};
+    while ((child_ || discovery_->may_find() || watcher_.attached() > 0) && !stop_->asked()) {
+      std::array<pollfd, 3> wanted{{{stop_->fd(), POLLIN, 0},
+                                    {collector_->ready_fd(), POLLIN, 0},
+                                    {child_ ? child_->ended_fd() : -1, POLLIN, 0}}};
       ::poll(wanted.data(), wanted.size(), discovery_->is_waiting() ? kWaitingTickMs : kTickMs);
-      if ((wanted[0].revents & POLLIN) != 0) return Done{};
+      if (stop_->asked() || (wanted[2].revents & POLLIN) != 0) break;
       handle_batch();
       discovery_->tick(monotonic_now_ns());
       watcher_.guard(monotonic_now_ns());
@@ -172,11 +211,12 @@ class Agent {
       manager_.tick(watcher_.attached(), monotonic_now_ns());
       if (monotonic_now_ns() - looked_ns < kNsPerSecond) continue;
       looked_ns = monotonic_now_ns();
+      if (options_->follow) child_->reap_others();
       expire(looked_ns);
       want_names();
       loss_log_.look(lost());
     }
-    return why_never_watched();
+    return stop_->asked() ? Done{} : why_never_watched();
   }
 
   // All that were named have ended.
@@ -198,8 +238,10 @@ class Agent {
   void handle_batch() {
     if (!collector_->take(batch_)) return;
     discovery_->extend_targets(monotonic_now_ns());
-    pipeline_.handle(batch_,
-                     [this](const ms_process_record& record) { discovery_->on_process(record); });
+    pipeline_.handle(batch_, [this](const ms_process_record& record) {
+      // What comes now is not watched any more, and what goes is known to be gone at the end.
+      if (!stop_->asked() || record.event == MS_PROCESS_EXIT) discovery_->on_process(record);
+    });
   }
 
   // Of what is gone for long, and of files that nobody runs any more.
@@ -264,7 +306,8 @@ class Agent {
 
   const WatchOptions* options_;
   uint64_t mode_end_ns_ = 0;  // 0: never
-  UniqueFd signals_;
+  std::unique_ptr<Stop> stop_;
+  std::atomic<int> status_{0};  // of the command, once it has ended
   Programs programs_;
   DescriptorTable descriptors_;
   TargetTable targets_;
@@ -287,10 +330,9 @@ class Agent {
 
 }  // namespace
 
-Status watch_targets(const WatchOptions& options) {
-  auto signals = take_signals();
-  if (!signals) return std::move(signals).error();
-  if (auto readable = check_proc(); !readable) return readable;
+Result<int> watch_targets(const WatchOptions& options) {
+  set_dispositions();
+  if (auto readable = check_proc(); !readable) return std::move(readable).error();
   auto kernel = running_kernel();
   if (!kernel) return std::move(kernel).error();
   auto startup = Startup::begin(options);
@@ -298,7 +340,7 @@ Status watch_targets(const WatchOptions& options) {
   auto symbolizer = Symbolizer::create();
   if (!symbolizer) return std::move(symbolizer).error();
   auto programs = Programs::load(options.limits, choose_method(options.attach, *kernel),
-                                 options.mode, options.selection.active());
+                                 options.mode, options.discovers());
   if (!programs) return std::move(programs).error();
   auto costs = calibrate(programs->method());
   if (!costs) return std::move(costs).error();
@@ -307,8 +349,10 @@ Status watch_targets(const WatchOptions& options) {
     confine({programs->method(), startup->child ? startup->child->pid() : 0,
              startup->names != nullptr});
   }
+  auto stop = Stop::start();
+  if (!stop) return std::move(stop).error();
   const auto agent = std::make_unique<Agent>(options, *kernel, *costs, std::move(*programs),
-                                             std::move(*symbolizer), std::move(*signals));
+                                             std::move(*symbolizer), std::move(*stop));
   return agent->run(std::move(*startup));
 }
 

@@ -8,9 +8,10 @@
 
 namespace mapscope {
 
-// Returns when every process that was named has ended (not so with a selection), the time is over,
-// or SIGINT or SIGTERM came: all three are success. Nothing stays behind in the kernel, however it
-// ends. REQUIRES: called from the main thread, once.
-Status watch_targets(const WatchOptions& options);
+// Returns when the command has ended or, without one, every process that was named (not so with a
+// selection), when the time is over, or SIGINT or SIGTERM came: all are success. The value is the
+// exit status: the command's where there is one, else 0. Nothing stays behind in the kernel,
+// however it ends. REQUIRES: called from the main thread, once.
+Result<int> watch_targets(const WatchOptions& options);
 
 }  // namespace mapscope

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "agent/agent.h"
+#include "agent/child.h"
 #include "agent/export/text.h"
 #include "agent/options.h"
 
@@ -12,14 +13,16 @@ namespace {
 
 int tell(const Error& error) {
   std::fprintf(stderr, "agent: %s\n", printable(error.text).c_str());
+  if (error.label == Child::kNotFound) return 127;
+  if (error.label == Child::kNotExecutable) return 126;
   return error.kind == ErrorKind::kUsage ? 2 : 1;
 }
 
 int run_watch(const WatchOptions& options) {
   if (auto started = start_log(options.log_level, options.log_format); !started)
     return tell(started.error());
-  const Status ended = watch_targets(options);
-  return ended ? 0 : tell(ended.error());
+  const Result<int> ended = watch_targets(options);
+  return ended ? *ended : tell(ended.error());
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ void Discovery::scan(bool again) {
   scanned_ns_ = monotonic_now_ns();
   ++scans_;
   if (command_waits()) consider_children(wanted_.command);
-  const auto listed = selection_.active() ? list_processes() : list_wanted();
+  const auto listed = discovers() ? list_processes() : list_wanted();
   if (!listed) return lose_proc(listed.error());
   const std::set<pid_t> running(listed->begin(), listed->end());
   for (const pid_t pid : running) consider(pid, again);
@@ -212,7 +212,7 @@ void Discovery::tick(uint64_t now_ns) {
   }
   take_mappings(now_ns);
   tick_named(now_ns);
-  if (now_ns - looked_ns_ >= (selection_.active() ? kVanishedNs : kVanishedNamedNs)) {
+  if (now_ns - looked_ns_ >= (discovers() ? kVanishedNs : kVanishedNamedNs)) {
     looked_ns_ = now_ns;
     forget_vanished();
   }
@@ -247,7 +247,7 @@ void Discovery::drain_mappings(uint64_t now_ns) {
 bool Discovery::may_be_wanted(pid_t pid) const {
   const auto known = seen_.find(pid);
   if (known != seen_.end()) return known->second.wanted;
-  return selection_.active() || is_of_command(pid);
+  return discovers() || is_of_command(pid);
 }
 
 void Discovery::extend_targets(uint64_t now_ns) {

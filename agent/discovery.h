@@ -7,8 +7,8 @@
 // reads two lines of each process that it knows. A process is known by pid, start time and the file
 // that it executes, so that a pid used again, or for another program, is another process.
 // A named process without a map is not done with: it may load one, or execute a program that has
-// one; what a command without a map starts is looked at as well (`timeout 5 prog`).
-// Without a selection no process is looked at that nobody named.
+// one; what a command without a map starts is looked at as well (`timeout 5 prog`), and what any
+// command starts where it is followed. Otherwise no process is looked at that nobody named.
 // Bounds: what is kept is one entry for each process that runs, and kMaxEmpty of files.
 // The agent itself is never selected. Threads: one.
 #pragma once
@@ -45,7 +45,8 @@ class Discovery {
   // What is wanted whatever the selection says.
   struct Named {
     std::vector<int> pids;
-    pid_t command = 0;  // of the agent's own; 0: none
+    pid_t command = 0;    // of the agent's own; 0: none
+    bool follow = false;  // and all that it starts
   };
 
   // REQUIRES: the references outlive it.
@@ -57,9 +58,9 @@ class Discovery {
   // wanted.
   Status start(std::optional<MappingEvents> mappings);
   // Whether a process may still become a target: not so when all that were named have ended.
-  [[nodiscard]] bool may_find() const { return selection_.active() || !named_.empty(); }
+  [[nodiscard]] bool may_find() const { return discovers() || !named_.empty(); }
   // Whether one is wanted that is not there, or has no map yet: what it does first is soon over.
-  [[nodiscard]] bool is_waiting() const { return selection_.active() || has_waiting(); }
+  [[nodiscard]] bool is_waiting() const { return discovers() || has_waiting(); }
   // Why no named process was ever watched; nullopt: one was, none is named, or that was said.
   [[nodiscard]] std::optional<Error> never_watched() const;
   // What targets had mapped before this call is known after it, so that records of what they did
@@ -108,7 +109,9 @@ class Discovery {
   void extend(pid_t pid, uint64_t now_ns);
   void name(pid_t pid);
   [[nodiscard]] bool is_named(pid_t pid, uint64_t start_ticks) const;
-  // Whether the command has no map so far, and the process comes from it.
+  // Processes are looked for, and not only those that are named.
+  [[nodiscard]] bool discovers() const { return selection_.active() || wanted_.follow; }
+  // Whether the process comes from the command, and that is followed or has no map so far.
   [[nodiscard]] bool is_of_command(pid_t pid) const;
   [[nodiscard]] bool command_waits() const;
   [[nodiscard]] bool has_waiting() const;

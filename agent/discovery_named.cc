@@ -15,7 +15,6 @@ constexpr uint64_t kAskNs = 200'000'000;
 constexpr uint64_t kWaitNs = 1'000'000'000;
 // A command that only starts another one (env, a shell) has done so by then.
 constexpr uint64_t kPatienceNs = 2'000'000'000;
-constexpr int kMaxAncestors = 64;
 
 }  // namespace
 
@@ -71,12 +70,9 @@ bool Discovery::command_waits() const {
 }
 
 bool Discovery::is_of_command(pid_t pid) const {
-  if (!command_waits()) return false;
-  for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-    pid = parent_of(pid);
-    if (pid == wanted_.command) return true;
-  }
-  return false;
+  // What a followed one leaves behind is the agent's.
+  if (wanted_.follow) return is_descendant(pid, self_);
+  return command_waits() && is_descendant(pid, wanted_.command);
 }
 
 // Without a selection: those that are named, and those that were found by them.

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/options.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <map>
 #include <string_view>
 #include <utility>
+#include <vector>
+
+#include "agent/suggestion.h"
 
 namespace mapscope {
 namespace {
@@ -35,14 +39,29 @@ constexpr const char* kMore =
     "Ends when the targets are gone (with --all, --exe or --comm it waits for more), or by Ctrl-C, "
     "with a summary by line of code. Nothing stays "
     "behind.\n"
-    "Exit status: 0 done, 1 it could not be done, 2 the command line is wrong.";
+    "Exit status: that of the command behind -- (128 + N: it died of signal N; 126: it cannot be "
+    "run; 127: there is none of that name); without one 0 done, 1 it could not be done, 2 the "
+    "command line is wrong.";
 
 template <typename Value>
+using Choices = std::vector<std::pair<std::string, Value>>;
+
+// In words of its own: the library's also offer the numbers behind the choices.
+template <typename Value>
 CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,
-                        const std::map<std::string, Value>& choices, const std::string& help) {
-  return app.add_option(name, value, help)
-      ->transform(CLI::CheckedTransformer(choices, CLI::ignore_case).description(""))
-      ->type_name("");
+                        const Choices<Value>& choices, const std::string& help) {
+  const auto choose = [name, &value, choices](const std::string& text) {
+    std::string all;
+    for (const auto& [word, choice] : choices) {
+      if (CLI::detail::to_lower(text) == word) {
+        value = choice;
+        return;
+      }
+      all += (all.empty() ? "" : ", ") + word;
+    }
+    throw CLI::ValidationError(name, "'" + text + "' is none of: " + all);
+  };
+  return app.add_option_function<std::string>(name, choose, help)->type_name("");
 }
 
 // In words of its own: the library's name the largest number that there is.
@@ -145,13 +164,20 @@ void add_hidden_options(CLI::App& app, WatchOptions& watch) {
   }
 }
 
+void add_command(CLI::App& app, WatchOptions& watch) {
+  app.add_option("command", watch.command, "After --: a command to start and watch")
+      ->type_name("CMD ARGS…");
+  app.add_option("--user", watch.user, "Who runs the command behind --, instead of root")
+      ->type_name("NAME");
+  app.add_flag("--follow", watch.follow, "Also watch every process that the command starts");
+}
+
 void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
   app.add_option("--pid", watch.pids, "Process to watch; may be given more than once")
       ->type_name("N")
       ->check(at_least(1, "the number of a process"));
   add_selection(app, watch.selection);
-  app.add_option("command", watch.command, "After --: a command to start and watch")
-      ->type_name("CMD ARGS…");
+  add_command(app, watch);
   app.add_option("--seconds", watch.seconds, "Stop after so long; 0: when the targets are gone")
       ->type_name("S")
       ->check(at_least(0, "a number of seconds"))
@@ -224,6 +250,8 @@ void add_doctor(CLI::App& app, DoctorOptions& doctor) {
   command->add_flag("--json", doctor.json, "One JSON object");
 }
 
+const std::vector<std::string> kSubcommands = {"inspect", "doctor"};
+
 // Words behind -- are the command's own: CLI11 takes [a,b] apart. Without a -- a word is a mistake.
 Status take_command(WatchOptions& watch, int argc, char** argv) {
   char** const end = argv + argc;
@@ -231,14 +259,44 @@ Status take_command(WatchOptions& watch, int argc, char** argv) {
   if (mark != end) {
     watch.command.assign(mark + 1, end);
   } else if (!watch.command.empty()) {
-    return Error{ErrorKind::kUsage, "'" + watch.command.front() +
-                                        "' is not an option; a command to start goes behind --; "
-                                        "see 'agent --help'"};
+    return Error{ErrorKind::kUsage, "'" + watch.command.front() + "' is not an option" +
+                                        suggestion_text(watch.command.front(), kSubcommands) +
+                                        "; a command to start goes behind --; see 'agent --help'"};
+  }
+  return Done{};
+}
+
+// The fewest bytes that a text has which the glob matches.
+size_t least_bytes(std::string_view glob) {
+  size_t bytes = 0;
+  for (size_t at = 0; at < glob.size(); ++at) {
+    if (glob[at] == '*') continue;
+    if (glob[at] == '\\') ++at;
+    if (glob[at] == '[') at = std::min(glob.find(']', at + 2), glob.size());
+    ++bytes;
+  }
+  return bytes;
+}
+
+Status check_selection(const WatchOptions& watch) {
+  constexpr size_t kCommBytes = 15;
+  for (const std::string& glob : watch.selection.comm) {
+    if (least_bytes(glob) <= kCommBytes) continue;
+    return Error{ErrorKind::kUsage, "--comm " + glob +
+                                        ": the kernel keeps 15 bytes of a name, so " +
+                                        "this matches nothing; use --comm '" +
+                                        glob.substr(0, kCommBytes) + "' or --exe '*/" + glob + "'"};
+  }
+  if (watch.command.empty() && (watch.follow || !watch.user.empty())) {
+    return Error{ErrorKind::kUsage, std::string(watch.follow ? "--follow" : "--user") +
+                                        " is about the command behind --, and there is none; see "
+                                        "'agent --help'"};
   }
   return Done{};
 }
 
 Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
+  if (auto checked = check_selection(watch); !checked) return checked;
   std::sort(watch.pids.begin(), watch.pids.end());
   watch.pids.erase(std::unique(watch.pids.begin(), watch.pids.end()), watch.pids.end());
   if (!watch.selection.active() && !watch.selection.exclude.empty()) {
@@ -250,7 +308,7 @@ Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
                  "nothing to watch: give --pid N, --exe GLOB, --comm NAME, --all or -- CMD ARGS…; "
                  "see 'agent --help'"};
   }
-  if (ring_kib == 0) ring_kib = watch.selection.active() ? kManyRingKib : kFewRingKib;
+  if (ring_kib == 0) ring_kib = watch.discovers() ? kManyRingKib : kFewRingKib;
   if (!std::has_single_bit(ring_kib)) {
     return Error{ErrorKind::kUsage,
                  "--ring-kib: " + std::to_string(ring_kib) + " is not a power of two"};
@@ -259,6 +317,32 @@ Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
   if (watch.mode_seconds < 0) watch.mode_seconds = watch.mode == Mode::kRaces ? 60 : 0;
   if (watch.budget < 0) watch.budget = watch.mode == Mode::kResizes ? 0.01 : 0.5;
   return Done{};
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_group().empty() && !option->get_lnames().empty())
+      names.push_back("--" + option->get_lnames().front());
+  }
+  return names;
+}
+
+// What the library calls "the following argument was not expected".
+Error unknown_option(const CLI::App& app, int argc, char** argv) {
+  const auto subcommands = app.get_subcommands();
+  const CLI::App& asked = subcommands.empty() ? app : *subcommands.front();
+  const std::vector<std::string> known = option_names(asked);
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+    if (!word.starts_with("-") || std::ranges::find(known, word) != known.end() || word == "-h")
+      continue;
+    return {ErrorKind::kUsage,
+            "there is no option " + word + suggestion_text(word, known) +
+                (subcommands.empty() ? "; see 'agent --help'"
+                                     : "; see 'agent " + asked.get_name() + " --help'")};
+  }
+  return {ErrorKind::kUsage, "there is a word too many; see 'agent --help'"};
 }
 
 // CLI11 may say it in several lines; the first is what is wrong.
@@ -282,17 +366,25 @@ Result<Parsed> parse_options(int argc, char** argv) {
   add_inspect(app, options.inspect);
   add_doctor(app, options.doctor);
   try {
-    app.parse(argc, argv);
+    // What stands behind -- is the command's, and no value of an option before it.
+    char** const mark =
+        std::find_if(argv, argv + argc, [](std::string_view word) { return word == "--"; });
+    app.parse(static_cast<int>(mark - argv), argv);
   } catch (const CLI::Success& shown) {
     app.exit(shown);
     parsed.printed = true;
     return parsed;
+  } catch (const CLI::ExtrasError&) {
+    return unknown_option(app, argc, argv);
   } catch (const CLI::ParseError& error) {
     return usage_error(error);
   }
   if (app.got_subcommand("inspect")) options.command = Command::kInspect;
   if (app.got_subcommand("doctor")) options.command = Command::kDoctor;
   if (options.command != Command::kWatch) return parsed;
+  options.watch.web.any_port_if_busy =
+      app.get_option("--web.listen-address")->count() == 0 &&
+      (::isatty(STDOUT_FILENO) == 1 || ::isatty(STDERR_FILENO) == 1);
   if (auto taken = take_command(options.watch, argc, argv); !taken) return std::move(taken).error();
   if (auto checked = check_watch(options.watch, ring_kib); !checked)
     return std::move(checked).error();

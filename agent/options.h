@@ -26,6 +26,8 @@ struct WatchOptions {
   std::vector<int> pids;
   Selection selection;
   std::vector<std::string> command;  // `-- CMD ARGS…`: started, watched from its first instruction
+  std::string user;                  // who runs it; "": who runs the agent
+  bool follow = false;               // what it starts is watched, too
   double seconds = 0;                // 0: until the targets are gone
   Mode mode = Mode::kResizes;
   double mode_seconds = kDefaultModeSeconds;  // then back to resizes; 0: for good
@@ -38,6 +40,8 @@ struct WatchOptions {
   LogFormat log_format = LogFormat::kText;
   Limits limits;
   AttachChoice attach = AttachChoice::kAuto;
+  // Processes are looked for, and not only those that are named.
+  [[nodiscard]] bool discovers() const { return selection.active() || follow; }
   bool go_strict = false;  // refuse a Go newer than those that were checked
   bool sandbox = true;     // give up what a running agent does not need
 };

@@ -3,22 +3,47 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <utility>
+
 #include "agent/base/log.h"
+#include "agent/export/event_text.h"
 #include "agent/export/text.h"
 #include "agent/runtimes/runtime.h"
 
 namespace mapscope {
+namespace {
+
+constexpr auto kTurnWait = std::chrono::milliseconds(100);
+
+// Gives a lock up for as long as it lives.
+class Unlocked {
+ public:
+  explicit Unlocked(std::timed_mutex& mutex) : mutex_(&mutex) { mutex_->unlock(); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+  Unlocked(Unlocked&&) = delete;
+  Unlocked& operator=(Unlocked&&) = delete;
+  ~Unlocked() { mutex_->lock(); }
+
+ private:
+  std::timed_mutex* mutex_;
+};
+
+}  // namespace
 
 Pipeline::Pipeline(const TargetTable& targets, const DescriptorTable& descriptors,
-                   Symbolizer& symbolizer, EventFormat events)
+                   Symbolizer& symbolizer, EventFormat events, const Stop* stop)
     : targets_(&targets),
       symbolizer_(&symbolizer),
+      stop_(stop),
       events_(events),
       model_(targets, descriptors),
       writer_(STDOUT_FILENO, "standard output"),
       started_ns_(monotonic_now_ns()) {}
 
 void Pipeline::handle(const Batch& batch, const OnProcess& on_process) {
+  const std::lock_guard turn(turn_);
   batch.for_each([&](const ms_record_header& header) {
     switch (header.type) {
       case MS_RECORD_STACK:
@@ -31,8 +56,10 @@ void Pipeline::handle(const Batch& batch, const OnProcess& on_process) {
         return on_resize(reinterpret_cast<const ms_resize_record&>(header));
       case MS_RECORD_FATAL:
         return on_fatal(reinterpret_cast<const ms_fatal_record&>(header));
-      case MS_RECORD_PROCESS:
+      case MS_RECORD_PROCESS: {
+        const Unlocked elsewhere(turn_);
         return on_process(reinterpret_cast<const ms_process_record&>(header));
+      }
       default:
         return;
     }
@@ -42,17 +69,33 @@ void Pipeline::handle(const Batch& batch, const OnProcess& on_process) {
 void Pipeline::on_stack(const ms_stack_record& record) {
   const Target* target = targets_->find(record.header.target);
   if (target == nullptr) return;
-  model_.remember_stack(target->id, record.stack_id,
-                        symbolizer_->resolve(*target, record, model_.runtime_of(record.descriptor),
-                                             model_.map_type_of(record)));
+  resolve(*target, record, model_.runtime_of(record.descriptor), model_.map_type_of(record));
 }
 
 void Pipeline::on_frames(const ms_frames_record& record) {
   const Target* target = targets_->find(record.header.target);
   if (target == nullptr) return;
-  const Runtime* runtime = model_.runtime_of(record.descriptor);
-  model_.remember_stack(target->id, record.stack_id,
-                        symbolizer_->resolve(*target, record, runtime));
+  resolve(*target, record, model_.runtime_of(record.descriptor));
+}
+
+// When the end is near, what is left has no call site rather than no summary.
+bool Pipeline::is_late() const { return stop_ != nullptr && stop_->is_late(); }
+
+template <typename Record, typename... Arguments>
+void Pipeline::resolve(const Target& target, const Record& record, Arguments... arguments) {
+  if (is_late()) return;
+  StackPtr stack;
+  {
+    const Unlocked elsewhere(turn_);
+    stack = symbolizer_->resolve(target, record, arguments...);
+  }
+  model_.remember_stack(target.id, record.stack_id, stack);
+}
+
+void Pipeline::resolve_caller(Resize& resize) {
+  if (resize.stack != nullptr || is_late()) return;
+  const Unlocked elsewhere(turn_);
+  resize.stack = symbolizer_->resolve_caller(resize);
 }
 
 void Pipeline::on_race(const ms_race_record& record) {
@@ -68,7 +111,7 @@ void Pipeline::on_race(const ms_race_record& record) {
 void Pipeline::on_resize(const ms_resize_record& record) {
   auto resize = model_.resize(record);
   if (!resize) return refuse(resize.error());
-  if (resize->stack == nullptr) resize->stack = symbolizer_->resolve_caller(*resize);
+  resolve_caller(*resize);
   metrics_.add(*resize);
   sites_.add(*resize);
   recent_.add(*resize);
@@ -95,6 +138,9 @@ void Pipeline::on_fatal(const ms_fatal_record& record) {
     metrics_.add(*fatal);
     sites_.add(*fatal);
   }
+  fatals_.add(*fatal);
+  // Whoever runs the agent without events, as a service does, has no other record of it.
+  log_warn("{}, {}", target_name(*fatal->target), fatal_text(*fatal));
   if (events_ == EventFormat::kJson) writer_.write(*fatal);
   if (events_ == EventFormat::kText) view_.row(*fatal);
 }
@@ -115,12 +161,14 @@ void Pipeline::forget(std::span<const uint32_t> targets) {
 }
 
 void Pipeline::show(const Target& target) {
+  const std::lock_guard turn(turn_);
   targets_changed_ = true;
   if (events_ == EventFormat::kJson) writer_.write(target);
   if (events_ == EventFormat::kText) view_.row(target);
 }
 
 Status Pipeline::tick() {
+  const std::lock_guard turn(turn_);
   if (targets_changed_) refresh_targets();
   if (events_ == EventFormat::kText) view_.tick(monotonic_now_ns());
   if (events_ == EventFormat::kJson) return writer_.flush();
@@ -128,6 +176,16 @@ Status Pipeline::tick() {
 }
 
 void Pipeline::finish(const std::vector<SelfStats::Count>& lost) {
+  const std::lock_guard turn(turn_);
+  show_summary(lost);
+}
+
+void Pipeline::finish_in_place(const std::vector<SelfStats::Count>& lost) {
+  if (turn_.try_lock_for(kTurnWait)) show_summary(lost);
+}
+
+void Pipeline::show_summary(const std::vector<SelfStats::Count>& lost) {
+  if (std::exchange(finished_, true)) return;
   const Summary summary{sites_.targets(), sites_.sites(), lost, monotonic_now_ns() - started_ns_};
   if (events_ == EventFormat::kText) view_.summary(summary);
   if (events_ != EventFormat::kJson) return;

@@ -35,7 +35,7 @@ Result<Startup> Startup::begin(const WatchOptions& options) {
     out.names = std::move(*names);
   }
   if (!options.command.empty()) {
-    auto child = Child::start(options.command);
+    auto child = Child::start({options.command, options.user, options.follow});
     if (!child) return std::move(child).error();
     out.child = std::move(*child);
   }

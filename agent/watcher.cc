@@ -264,7 +264,7 @@ Result<const Target*> Watcher::watch(int pid, Interest interest, uint32_t known)
   return changed;
 }
 
-void Watcher::forget(uint32_t id) {
+void Watcher::forget(uint32_t id, bool is_gone) {
   const std::lock_guard lock(mutex_);
   const auto found = watched_.find(id);
   if (found == watched_.end()) return;
@@ -278,11 +278,11 @@ void Watcher::forget(uint32_t id) {
   programs_->clear_insert_types(id);
   free_slots_.push_back(slot);
   const uint64_t expired = programs_->expire_open_resizes(id);
-  expired_ += expired;
+  if (is_gone) expired_ += expired;
   symbolizer_->remove_target(id);
   targets_->mark_gone(id);
   const Target* target = targets_->find(id);
-  if (expired == 0 || target == nullptr) return;
+  if (!is_gone || expired == 0 || target == nullptr) return;
   log_info("pid {} ({}): gone inside {} of its resizes, which are counted as expired", target->pid,
            printable(target->comm), expired);
 }

@@ -75,8 +75,8 @@ class Watcher {
   [[nodiscard]] const std::vector<MappedFile>& empty_files() const { return empty_files_; }
 
   // Detaches, drops what the target left open, keeps its totals. Nothing happens for one that is
-  // not attached.
-  void forget(uint32_t id);
+  // not attached. What it left open has expired when it `is_gone`.
+  void forget(uint32_t id, bool is_gone = true);
   // Whether the kernel counts its hits. Not so once it has ended or executed another program, which
   // has a record then.
   [[nodiscard]] bool is_counted(const Target& target) const {

@@ -152,12 +152,6 @@ Result<std::vector<pid_t>> list_processes() {
   return pids;
 }
 
-pid_t parent_of(pid_t pid) {
-  const auto text = read_bounded(proc_path(pid, "stat"), kMaxStatBytes);
-  const auto stat = text ? parse_stat(*text) : std::nullopt;
-  return stat ? stat->parent : 0;
-}
-
 std::vector<pid_t> list_children(pid_t pid) {
   const auto text =
       read_bounded(proc_path(pid, "task/" + std::to_string(pid) + "/children"), kMaxChildrenBytes);

@@ -52,11 +52,8 @@ std::optional<ProcessGlimpse> glimpse_process(pid_t pid);
 Status check_proc();
 // Every process that /proc lists now. Error: as above.
 Result<std::vector<pid_t>> list_processes();
-// The process that forked it, or that took it over; 0: not known.
-pid_t parent_of(pid_t pid);
 // Those that the process has forked; empty where the kernel does not tell.
 std::vector<pid_t> list_children(pid_t pid);
-
 // Whether the process is below another one, by what /proc says of parents now.
 bool is_descendant(pid_t pid, pid_t ancestor);
 

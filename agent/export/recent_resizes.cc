@@ -31,21 +31,21 @@ void RecentResizes::add(const Resize& resize) {
   if (own != nullptr) slot.own = *own;
 }
 
-std::vector<RecentResizes::Slot> RecentResizes::last(size_t limit) const {
-  const std::lock_guard lock(mutex_);
-  const size_t count = std::min(limit, slots_.size());
+std::vector<RecentResizes::Slot> RecentResizes::last(size_t limit, std::string_view process) const {
   std::vector<Slot> last;
-  last.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    last.push_back(slots_[(next_ + slots_.size() - count + i) % slots_.size()]);
+  const std::lock_guard lock(mutex_);
+  for (size_t back = 1; back <= slots_.size() && last.size() < limit; ++back) {
+    const Slot& slot = slots_[(next_ + slots_.size() - back) % slots_.size()];
+    if (process.empty() || slot.target.comm == process) last.push_back(slot);
   }
+  std::ranges::reverse(last);
   return last;
 }
 
-std::string RecentResizes::json(size_t limit) const {
+std::string RecentResizes::json(size_t limit, std::string_view process) const {
   std::string out = "[";
   WallClock clock;
-  for (Slot& slot : last(limit)) {
+  for (Slot& slot : last(limit, process)) {
     if (out.size() > 1) out += ',';
     Stack stack;
     if (slot.has_site) {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/model/resize.h"
@@ -22,8 +23,9 @@ class RecentResizes {
 
   void add(const Resize& resize);
 
-  // A JSON array of the last `limit` resizes, newest last. Copies under the lock, renders without.
-  [[nodiscard]] std::string json(size_t limit) const;
+  // A JSON array of the last `limit` resizes, newest last; only those of one process unless that is
+  // "". Copies under the lock, renders without.
+  [[nodiscard]] std::string json(size_t limit, std::string_view process = {}) const;
   [[nodiscard]] size_t capacity() const { return capacity_; }
 
  private:
@@ -37,7 +39,7 @@ class RecentResizes {
     Frame own;
     bool has_own = false;
   };
-  [[nodiscard]] std::vector<Slot> last(size_t limit) const;
+  [[nodiscard]] std::vector<Slot> last(size_t limit, std::string_view process) const;
 
   const size_t capacity_;
   mutable std::mutex mutex_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/export/event_text.h"
 #include "agent/export/place.h"
 #include "agent/export/text.h"
 #include "agent/export/units.h"
@@ -29,7 +30,6 @@ constexpr std::string_view kDim = "\x1b[2m";
 constexpr size_t kProcessWidth = 12;
 constexpr size_t kKindWidth = 9;
 constexpr size_t kThreadWidth = 7;
-constexpr size_t kTypeWidth = 40;
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
 template <typename Value, typename Format>
@@ -76,12 +76,6 @@ std::string blocked_text(const Blocked& blocked) {
                      without_blank(human_duration(blocked.ns / blocked.threads)));
 }
 
-std::string site_text(const StackPtr& stack, uint64_t address = 0) {
-  const Frame* frame = stack == nullptr ? nullptr : stack->site_frame();
-  if (frame == nullptr) return place_text({}, {}, 0, stack == nullptr ? address : 0);
-  return place_text(frame->function, frame->file, frame->line, frame->address);
-}
-
 std::string own_text(const Resize& resize) {
   const Frame* own = resize.own_frame();
   return own == nullptr ? std::string() : place_text(own->function, own->file, own->line, 0);
@@ -91,31 +85,6 @@ std::string own_text(const Resize& resize) {
 std::string thread_text(const Resize& resize) {
   if (!resize.goroutine) return std::to_string(resize.tid);
   return shorten_middle(fmt::format("g{}", resize.goroutine->id), kThreadWidth);
-}
-
-std::string writer_text(uint64_t goid, uint32_t tid) {
-  return goid == 0 ? fmt::format("thread {}", tid)
-                   : fmt::format("goroutine {} (thread {})", goid, tid);
-}
-
-// "map 0xc000123000 map[string]int"
-std::string map_text(uint64_t address, std::string_view type) {
-  std::string text = "map";
-  if (address != 0) text += fmt::format(" {:#x}", address);
-  if (!type.empty()) text += ' ' + shorten_middle(printable(type), kTypeWidth);
-  return text;
-}
-
-// "; the map grew to 1 Ki slots 1.23 ms before", "" unknown.
-std::string last_growth_text(const Fatal& fatal) {
-  if (!fatal.last_growth_ns) return {};
-  const std::string size = fatal.last_growth_slots
-                               ? fmt::format(" to {} slots", human_count(*fatal.last_growth_slots))
-                               : std::string();
-  const std::string ago =
-      human_duration(fatal.time_ns - std::min(fatal.time_ns, *fatal.last_growth_ns));
-  return fatal.growing ? fmt::format("; the map had been growing{} for {}", size, ago)
-                       : fmt::format("; the map last grew{} {} before", size, ago);
 }
 
 constexpr std::string_view kRowFormat =
@@ -133,7 +102,7 @@ std::string unverified_text(const Target& target) {
 }
 
 std::string target_text(const Target& target) {
-  std::string who = fmt::format("{} (pid {})", printable(target.comm), target.pid);
+  const std::string who = target_name(target);
   switch (target.state) {
     case TargetState::kAttached:
       return fmt::format("watching {}: {}, {} probes{}", who,
@@ -239,30 +208,20 @@ void TerminalView::row(const Resize& resize) {
 }
 
 void TerminalView::row(const Fatal& fatal) {
-  const std::string map = fatal.map_addr == 0 ? "" : " of " + map_text(fatal.map_addr, {});
-  put(fmt::format("{} {} {}: fatal error: {}{} at {}{}", clock_.time_of_day(fatal.time_ns),
-                  process_text(*fatal.target),
-                  writer_text(fatal.goroutine ? fatal.goroutine->id : 0, fatal.tid),
-                  printable(fatal.message), map, site_text(fatal.stack), last_growth_text(fatal)),
+  put(fmt::format("{} {} {}", clock_.time_of_day(fatal.time_ns), process_text(*fatal.target),
+                  fatal_text(fatal)),
       kRed);
   std::fflush(out_);
 }
 
 // The first writer came before and was still inside.
 void TerminalView::row(const Race& race) {
-  const Writer& first = race.first;
-  const Writer& second = race.second;
-  if (!admit(kRaceRows, second.begin_ns)) return;
-  const std::string head =
-      fmt::format("{} {} race:", clock_.time_of_day(second.begin_ns), process_text(*race.target));
-  put(fmt::format("{} {} writes {} at {}", head, writer_text(second.goid, second.tid),
-                  map_text(race.map_addr, race.map_type), site_text(second.stack)),
-      kRed);
-  put(fmt::format("{:>{}} {} has been writing it for {} at {}", "while", character_count(head),
-                  writer_text(first.goid, first.tid),
-                  human_duration(second.begin_ns - std::min(second.begin_ns, first.begin_ns)),
-                  site_text(first.stack)),
-      kRed);
+  if (!admit(kRaceRows, race.second.begin_ns)) return;
+  const std::string head = fmt::format("{} {} race:", clock_.time_of_day(race.second.begin_ns),
+                                       process_text(*race.target));
+  const RaceText text = race_text(race);
+  put(fmt::format("{} {}", head, text.second), kRed);
+  put(fmt::format("{:>{}} {}", "while", character_count(head), text.first), kRed);
   std::fflush(out_);
 }
 

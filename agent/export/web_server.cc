@@ -10,6 +10,9 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/base/log.h"
+#include "agent/export/page.h"
+#include "agent/export/runbooks.h"
 #include "agent/export/web_pages.h"
 #include "agent/web/http_server.h"
 
@@ -23,11 +26,16 @@ constexpr std::string_view kCss = "text/css; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kJsonError = "{\"error\":\"limit is not a number\"}\n";
 constexpr size_t kNoLimit = SIZE_MAX;
+constexpr size_t kEventsOnPage = 10;
+constexpr std::string_view kRunbooks = "/runbooks/";
+
+bool has_value(std::string_view query, std::string_view name) {
+  return query.starts_with(name) || query.find(fmt::format("&{}", name)) != std::string_view::npos;
+}
 
 // The value of ?limit=; kNoLimit without one, nullopt when it is not a number.
 std::optional<size_t> limit_of(std::string_view query) {
-  if (!query.starts_with("limit") && query.find("&limit") == std::string_view::npos)
-    return kNoLimit;
+  if (!has_value(query, "limit")) return kNoLimit;
   const auto text = query_value(query, "limit");
   if (!text) return std::nullopt;
   size_t limit = 0;
@@ -37,20 +45,40 @@ std::optional<size_t> limit_of(std::string_view query) {
   return limit;
 }
 
+std::optional<ApiQuery> read_query(std::string_view query) {
+  const auto limit = limit_of(query);
+  if (!limit) return std::nullopt;
+  return ApiQuery{*limit, query_value(query, "process").value_or("")};
+}
+
 bool is_telemetry_path(std::string_view path) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-";
-  constexpr std::array<std::string_view, 8> kTaken = {"/",
+  constexpr std::array<std::string_view, 9> kTaken = {"/",
                                                       "/-/healthy",
                                                       "/-/ready",
                                                       "/style.css",
                                                       "/api/v1/resizes",
+                                                      "/api/v1/fatals",
                                                       "/api/v1/races",
                                                       "/api/v1/sites",
                                                       "/api/v1/targets"};
   return path.starts_with('/') && path.find_first_not_of(kAllowed) == std::string_view::npos &&
+         !path.starts_with(kRunbooks) &&
          std::find(kTaken.begin(), kTaken.end(), path) == kTaken.end();
 }
+
+Result<std::vector<Listener>> listen(const WebOptions& options) {
+  auto listeners = open_listeners(options.listen_addresses);
+  if (listeners || !options.any_port_if_busy || listeners.error().kind != ErrorKind::kSystem)
+    return listeners;
+  auto others = open_listeners({":0"});
+  if (!others) return listeners;
+  log_warn("{}; port {} is taken instead", listeners.error().text, others->front().address.port);
+  return others;
+}
+
+HttpResponse not_found() { return {404, kText, "not found\n"}; }
 
 }  // namespace
 
@@ -62,22 +90,35 @@ struct WebServer::State {
   std::optional<HttpServer> server;  // last: its thread uses the others
 
   [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
+  [[nodiscard]] std::string landing(std::string_view not_ready) const;
   [[nodiscard]] HttpResponse api(std::string_view page, std::string_view query) const;
 };
 
 HttpResponse WebServer::State::api(std::string_view page, std::string_view query) const {
-  const auto limit = limit_of(query);
-  if (!limit) return {400, kJson, std::string(kJsonError)};
+  const auto asked = read_query(query);
+  if (!asked) return {400, kJson, std::string(kJsonError)};
+  const auto events = [&](const RecentEvents* recent) {
+    const std::string json = recent == nullptr ? "[]" : recent->json(asked->limit, asked->process);
+    return HttpResponse{200, kJson, fmt::format("{{\"{}\":{}}}\n", page, json)};
+  };
+  if (page == "fatals") return events(sources.fatals);
+  if (page == "races") return events(sources.races);
   if (page == "resizes") {
-    return {200, kJson, "{\"resizes\":" + sources.recent->json(*limit) + "}\n"};
+    const std::string json = sources.recent->json(asked->limit, asked->process);
+    return {200, kJson, "{\"resizes\":" + json + "}\n"};
   }
-  if (page == "races") {
-    const std::string races = sources.races == nullptr ? "[]" : sources.races->json(*limit);
-    return {200, kJson, "{\"races\":" + races + "}\n"};
-  }
-  if (page == "sites") return {200, kJson, sites_json(sources.sites->sites(), *limit)};
-  if (page == "targets") return {200, kJson, targets_json(sources.metrics->targets())};
-  return {404, kText, "not found\n"};
+  if (page == "sites") return {200, kJson, sites_json(sources.sites->sites(), *asked)};
+  if (page == "targets") return {200, kJson, targets_json(sources.metrics->targets(), *asked)};
+  return not_found();
+}
+
+std::string WebServer::State::landing(std::string_view not_ready) const {
+  const auto last = [](const RecentEvents* recent) {
+    return recent == nullptr ? std::vector<RecentEvents::Event>() : recent->last(kEventsOnPage);
+  };
+  const std::string error = settings->reload_error();
+  return landing_page({sources.sites->sites(), last(sources.fatals), last(sources.races),
+                       sources.metrics->targets(), options.telemetry_path, not_ready, error});
 }
 
 HttpResponse WebServer::State::answer(const HttpRequest& request) const {
@@ -85,15 +126,15 @@ HttpResponse WebServer::State::answer(const HttpRequest& request) const {
   const std::string_view path = request.path;
   if (path == options.telemetry_path) return {200, kMetrics, sources.metrics->text()};
   if (path == "/-/healthy") return {200, kText, "ok\n"};
+  if (path.starts_with(kRunbooks)) {
+    auto page = runbook_page(path.substr(kRunbooks.size()));
+    return page ? HttpResponse{200, kHtml, std::move(*page)} : not_found();
+  }
   if (path.starts_with(kApi)) return api(path.substr(kApi.size()), request.query);
   if (path == "/style.css") return {200, kCss, std::string(style_sheet())};
-  if (path != "/" && path != "/-/ready") return {404, kText, "not found\n"};
+  if (path != "/" && path != "/-/ready") return not_found();
   const std::string not_ready = sources.not_ready ? sources.not_ready() : "";
-  if (path == "/") {
-    return {200, kHtml,
-            landing_page({sources.metrics->targets(), options.telemetry_path, not_ready,
-                          settings->reload_error()})};
-  }
+  if (path == "/") return {200, kHtml, landing(not_ready)};
   return not_ready.empty() ? HttpResponse{200, kText, "ready\n"}
                            : HttpResponse{503, kText, "not ready: " + not_ready + "\n"};
 }
@@ -112,8 +153,7 @@ Result<WebSetup> WebServer::prepare(const WebOptions& options) {
   auto settings = LiveWebSettings::load(options.config_file);
   if (!settings) return std::move(settings).error();
   setup.settings = std::move(*settings);
-  auto listeners = options.systemd_socket ? take_activated_listeners()
-                                          : open_listeners(options.listen_addresses);
+  auto listeners = options.systemd_socket ? take_activated_listeners() : listen(options);
   if (!listeners) return std::move(listeners).error();
   setup.listeners = std::move(*listeners);
   return setup;

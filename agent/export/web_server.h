@@ -4,11 +4,16 @@
 //   GET <telemetry path>      the metrics, Prometheus text format 0.0.4
 //   GET /-/healthy            200 "ok"
 //   GET /-/ready              200 "ready", or 503 and why not
-//   GET /                     for people: version, targets, links
+//   GET /                     for people: expensive sites, fatals, targets, links
+//   GET /runbooks/ALERT       for people: what to do when that alert fires (docs/runbooks.md)
 //   GET /api/v1/resizes       {"resizes":[…]} newest last; ?limit=N (default: all that are kept)
+//   GET /api/v1/fatals        {"fatals":[…]} likewise
 //   GET /api/v1/races         {"races":[…]} likewise
-//   GET /api/v1/sites         {"sites":[…]} dearest first; ?limit=N
-//   GET /api/v1/targets       {"targets":[…]}
+//   GET /api/v1/sites         {"sites":[…]} most expensive first; ?limit=N
+//   GET /api/v1/targets       {"targets":[…]} likewise
+//
+// Of all /api/v1 pages, ?process=NAME leaves what is of processes of that name (the metrics'
+// label).
 //
 // HEAD is answered likewise, everything else refused (405, 404, 400 for a bad limit). A request is
 // rendered completely before the first byte is sent, so that a slow reader holds no lock. Every
@@ -25,7 +30,7 @@
 
 #include "agent/base/result.h"
 #include "agent/export/metric_table.h"
-#include "agent/export/recent_races.h"
+#include "agent/export/recent_events.h"
 #include "agent/export/recent_resizes.h"
 #include "agent/model/site_table.h"
 #include "agent/web/listeners.h"
@@ -36,9 +41,10 @@ namespace mapscope {
 struct WebOptions {
   std::vector<std::string> listen_addresses = {":9847"};  // "[::1]:0"; port 0: any free one
   std::string telemetry_path = "/metrics";
-  std::string config_file;      // agent/web/web_config.h; "": plain HTTP for everyone
-  bool systemd_socket = false;  // the service manager's sockets instead of addresses
-  uint32_t max_requests = 40;   // answers that are being sent at a time
+  bool any_port_if_busy = false;  // then on any free one; for somebody at a terminal
+  std::string config_file;        // agent/web/web_config.h; "": plain HTTP for everyone
+  bool systemd_socket = false;    // the service manager's sockets instead of addresses
+  uint32_t max_requests = 40;     // answers that are being sent at a time
 };
 
 // What a server starts from, and may need privileges to get: open ports, certificates, keys.
@@ -47,12 +53,13 @@ struct WebSetup {
   std::unique_ptr<LiveWebSettings> settings;
 };
 
-// All must outlive the server. Without races there are none to show.
+// All must outlive the server. Without fatals or races there are none to show.
 struct WebSources {
   const MetricTable* metrics = nullptr;
   const SiteTable* sites = nullptr;
   const RecentResizes* recent = nullptr;
-  const RecentRaces* races = nullptr;
+  const RecentEvents* fatals = nullptr;
+  const RecentEvents* races = nullptr;
   // "" when every requested probe is attached, else why not. Called from the server's threads.
   std::function<std::string()> not_ready;
 };

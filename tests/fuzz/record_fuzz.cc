@@ -151,6 +151,7 @@ void feed(Input input) {
   require(pipeline.tick().ok());
   pipeline.finish({});
   require(nlohmann::json::accept(pipeline.recent().json(1000)));
+  require(nlohmann::json::accept(pipeline.fatals().json(100)));
   require(nlohmann::json::accept(pipeline.races().json(100)));
   require(pipeline.metrics().text().ends_with('\n'));
 }

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/paths.h"
 #include "tests/support/go_fixture.h"
 #include "tests/support/go_growth.h"
 #include "tests/support/selection.h"

@@ -73,5 +73,38 @@ TEST(Fatal, IsToldBeforeTheProcessIsGone) {
   EXPECT_EQ(fatals, wanted);
 }
 
+// As the service, the image and the DaemonSet run it.
+TEST(Fatal, IsLoggedAndKeptWithoutEvents) {
+  for (const std::string events : {"none", "text", "json"}) {
+    // Keeps the agent there when the other one has died.
+    LiveTarget survivor({"--inserts", "1"});
+    int status = 0;
+    for (int attempt = 0; attempt < kTries && status != kFatalStatus; ++attempt) {
+      LiveTarget target({"--strategy", "plain", "--threads", "10", "--inserts", "1000000"});
+      LiveAgent agent(
+          {"--events", events, "--pid", target.pid_text(), "--pid", survivor.pid_text()});
+      status = target.run();
+      if (status != kFatalStatus) continue;
+      ASSERT_TRUE(poll_until(
+          [&] { return agent.process().err().text().find("fatal error: ") != std::string::npos; }));
+      const std::string said = agent.process().err().text();
+      const std::string who = "agent: warning: target (pid " + target.pid_text() + "), thread ";
+      EXPECT_NE(said.find(who), std::string::npos) << said;
+      std::string message = target.process().err().text();
+      message.pop_back();
+      const size_t at = said.find(message + " of map 0x");
+      ASSERT_NE(at, std::string::npos) << said;
+      const std::string rest = said.substr(at, said.find('\n', at) - at);
+      EXPECT_NE(rest.find(" at mapscope::"), std::string::npos) << said;
+      const auto fatals = nlohmann::json::parse(agent.get("/api/v1/fatals").body).at("fatals");
+      ASSERT_EQ(fatals.size(), 1U);
+      EXPECT_EQ(fatals[0].at("pid"), target.pid());
+      EXPECT_EQ("fatal error: " + fatals[0].at("message").get<std::string>(), message);
+      EXPECT_NE(agent.get("/").body.find(message), std::string::npos);
+    }
+    EXPECT_EQ(status, kFatalStatus);
+  }
+}
+
 }  // namespace
 }  // namespace mapscope::test

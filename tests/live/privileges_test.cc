@@ -144,7 +144,7 @@ TEST(Confinement, CommandKeepsWhatItsCallerHas) {
       EXPECT_EQ(status.at(field), own.at(field)) << field;
   }
   agent.process().signal(SIGTERM);
-  EXPECT_EQ(agent.wait(), 0);
+  EXPECT_EQ(agent.wait(), 128 + SIGTERM);
 }
 
 }  // namespace

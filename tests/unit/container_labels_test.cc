@@ -153,7 +153,10 @@ TEST(ContainerLabels, HostileOnesStayInTheirString) {
     append_target_json(line, sample.target, "t");
     EXPECT_TRUE(nlohmann::json::parse(line).contains("container_id"));
     EXPECT_EQ(line.find('\n'), std::string::npos);
-    const std::string page = landing_page({{sample.target}, "/metrics", {}, {}});
+    LandingPage content;
+    content.targets = {sample.target};
+    content.telemetry_path = "/metrics";
+    const std::string page = landing_page(content);
     EXPECT_EQ(page.find("quo\"te"), std::string::npos);
     EXPECT_EQ(page.find('\xff'), std::string::npos);
   }

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "tests/paths.h"
 #include "tests/support/image_file.h"
 
 namespace mapscope {

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/export/event_json.h"
-#include "agent/export/recent_races.h"
 #include "agent/export/text.h"
 #include "agent/model/site_table.h"
 #include "tests/support/metric_series.h"
@@ -137,38 +136,6 @@ TEST(Race, IsAddedToItsTarget) {
   EXPECT_EQ(sites.targets()[0].races, 1U);
   const auto lines = summary_lines({sites.targets(), sites.sites(), {}, kSecondNs}, 140);
   EXPECT_EQ(lines.back(), "0 resizes of 1 target in 1.00 s; 1 race.");
-}
-
-TEST(RecentRaces, KeepsTheLastNewestLast) {
-  RecentRaces recent(3);
-  Sample sample;
-  for (uint64_t i = 1; i <= 5; ++i) {
-    sample.race.second.begin_ns = i;
-    recent.add(sample.race);
-  }
-  const json all = json::parse(recent.json(100));
-  ASSERT_EQ(all.size(), 3U);
-  EXPECT_EQ(all[0].at("second").at("begin_ns"), 3);
-  EXPECT_EQ(all[2].at("second").at("begin_ns"), 5);
-  EXPECT_EQ(json::parse(recent.json(1))[0].at("second").at("begin_ns"), 5);
-  EXPECT_EQ(recent.json(0), "[]");
-}
-
-TEST(RecentRaces, OutlivesWhatTheRacePointedTo) {
-  RecentRaces recent;
-  {
-    Sample sample;
-    const std::string comm = "worker, long enough to be on the heap";
-    sample.race.comm = comm;
-    sample.race.first.stack = nullptr;
-    recent.add(sample.race);
-  }
-  const json race = json::parse(recent.json(1))[0];
-  EXPECT_EQ(race.at("comm"), "worker, long enough to be on the heap");
-  EXPECT_EQ(race.at("exe"), "/usr/bin/store");
-  EXPECT_FALSE(race.at("first").contains("stack"));
-  EXPECT_EQ(race.at("second").at("site").at("line"), 42);
-  EXPECT_EQ(race.at("second").at("stack").size(), 2U);
 }
 
 }  // namespace

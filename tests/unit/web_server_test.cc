@@ -25,7 +25,7 @@ using nlohmann::json;
 class WebServerTest : public testing::Test {
  protected:
   [[nodiscard]] WebSources sources() {
-    return {&metrics_, &sites_, &recent_, &races_, [this] { return not_ready_; }};
+    return {&metrics_, &sites_, &recent_, &fatals_, &races_, [this] { return not_ready_; }};
   }
   static Result<WebServer> try_start(const std::string& address, const std::string& path,
                                      WebSources sources) {
@@ -51,7 +51,8 @@ class WebServerTest : public testing::Test {
   MetricTable metrics_;
   SiteTable sites_;
   RecentResizes recent_{1000};
-  RecentRaces races_;
+  RecentEvents fatals_;
+  RecentEvents races_;
   std::string not_ready_;
 };
 
@@ -112,6 +113,25 @@ TEST_F(WebServerTest, LandingPageShowsTargetsAndLinks) {
   }
   EXPECT_EQ(http_get(server.port(), "/style.css").headers.at("content-type"),
             "text/css; charset=utf-8");
+}
+
+// Two growths of one map, which making it for its entries would have saved.
+TEST_F(WebServerTest, LandingPageShowsWhatIsExpensiveAndWhatDied) {
+  sites_.add(sample_.resize);
+  sample_.resize.old_slots = 1024;
+  sample_.resize.new_slots = 2048;
+  sample_.resize.entries = 896;
+  sites_.add(sample_.resize);
+  fatals_.add(sample_.fatal);
+  const WebServer server = start();
+  const std::string body = http_get(server.port(), "/").body;
+  for (const char* text :
+       {"width=device-width", "main.(*Store).Put store.go:42", "map[string]*main.Session",
+        "2 growths", "76.6 µs", "saves 2 growths", "concurrent map writes of map 0xc000123000"}) {
+    EXPECT_NE(body.find(text), std::string::npos) << text << '\n' << body;
+  }
+  // A table does not fit a telephone.
+  EXPECT_EQ(body.find("<table"), std::string::npos);
 }
 
 TEST_F(WebServerTest, LandingPageEscapesNamesOfTargets) {
@@ -197,9 +217,54 @@ TEST_F(WebServerTest, RacesAreListed) {
             1U);
 }
 
+TEST_F(WebServerTest, FatalsAreListed) {
+  fatals_.add(sample_.fatal);
+  const WebServer server = start();
+  const json all = json::parse(http_get(server.port(), "/api/v1/fatals").body).at("fatals");
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].at("message"), "concurrent map writes");
+}
+
+// Each page of /api/v1 has something of the process "store" and nothing of another.
+TEST_F(WebServerTest, EveryPageCanBeOfOneProcess) {
+  fatals_.add(sample_.fatal);
+  races_.add(sample_.race);
+  recent_.add(sample_.resize);
+  sites_.add(sample_.resize);
+  metrics_.set_targets({sample_.target});
+  const WebServer server = start();
+  for (const std::string page : {"fatals", "races", "resizes", "sites", "targets"}) {
+    const auto count = [&](const std::string& query) {
+      return json::parse(http_get(server.port(), "/api/v1/" + page + query).body).at(page).size();
+    };
+    EXPECT_EQ(count("?process=store"), 1U) << page;
+    EXPECT_EQ(count("?limit=5&process=st%6fre"), 1U) << page;
+    EXPECT_EQ(count("?process=other"), 0U) << page;
+    EXPECT_EQ(count("?limit=0&process=store"), 0U) << page;
+  }
+}
+
+TEST_F(WebServerTest, RunbooksAreServed) {
+  const WebServer server = start();
+  const HttpAnswer answer = http_get(server.port(), "/runbooks/MapscopeMapFatal");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("content-type"), "text/html; charset=utf-8");
+  EXPECT_NE(answer.body.find("<title>MapscopeMapFatal</title>"), std::string::npos);
+  EXPECT_NE(answer.body.find("<ol>\n<li>"), std::string::npos) << answer.body;
+  EXPECT_NE(answer.body.find("<code>/api/v1/fatals</code>"), std::string::npos) << answer.body;
+  EXPECT_EQ(answer.body.find('`'), std::string::npos);
+  // A section of its own for each; nothing of the next one.
+  EXPECT_EQ(answer.body.find("## "), std::string::npos);
+  EXPECT_EQ(http_get(server.port(), "/runbooks/MapscopeMap").status, 404);
+  EXPECT_EQ(http_get(server.port(), "/runbooks/").status, 404);
+  EXPECT_NE(http_get(server.port(), "/").body.find("href=\"/runbooks/MapscopeMapFatal\""),
+            std::string::npos);
+}
+
 TEST_F(WebServerTest, WithoutRacesThereAreNone) {
   WebSources without = sources();
   without.races = nullptr;
+  without.fatals = nullptr;
   const auto server = try_start("127.0.0.1:0", "/metrics", without);
   ASSERT_TRUE(server);
   EXPECT_EQ(http_get(server->port(), "/api/v1/races").body, "{\"races\":[]}\n");
@@ -244,7 +309,7 @@ TEST_F(WebServerTest, PartlySeenTargetSaysWhatIsMissing) {
   const WebServer server = start();
   const json all = json::parse(http_get(server.port(), "/api/v1/targets").body).at("targets");
   EXPECT_EQ(all[0].at("unseen"), json::parse(R"(["<script>"])"));
-  EXPECT_NE(http_get(server.port(), "/").body.find("<td>&lt;script&gt;</td>"), std::string::npos);
+  EXPECT_NE(http_get(server.port(), "/").body.find("not seen: &lt;script&gt;"), std::string::npos);
 }
 
 TEST_F(WebServerTest, BusyPortSaysWhatToDo) {
