@@ -116,9 +116,8 @@ TEST(Mistake, FirstProcess) {
   if (failed == std::errc::permission_denied)
     return expect_refusal({"--pid", "1"}, kCannot, "not even by root");
   LiveAgent agent({"--pid", "1"}, LiveAgent::Until::kStarted);
-  EXPECT_TRUE(poll_until([&] {
-    return agent.process().err().text().find("no known hash map") != std::string::npos;
-  }));
+  EXPECT_TRUE(poll_until(
+      [&] { return agent.process().err().text().find("no known hash map") != std::string::npos; }));
 }
 
 TEST(Mistake, RingThatIsNotAPowerOfTwo) {
