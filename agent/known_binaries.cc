@@ -121,10 +121,9 @@ std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::strin
     planned.types = binary->types = std::make_shared<ProgramTypes>(std::move(program->go));
   }
   const ProbePlan& first = planned.plans.front();
-  planned.info = std::make_shared<const ProgramInfo>(
-      ProgramInfo{path, first.build_id, first.match.version,
-                  binary->types == nullptr ? std::string_view() : "go", first.runtime,
-                  first.match.unverified});
+  planned.info = std::make_shared<const ProgramInfo>(ProgramInfo{
+      path, first.build_id, first.match.version,
+      binary->types == nullptr ? std::string_view() : "go", first.runtime, first.match.unverified});
   planned.name = path;
   planned.file = std::move(file);
   binary->planned = std::make_shared<const PlannedFile>(std::move(planned));

@@ -14,7 +14,7 @@
 #define CALLER_STEPS 16
 
 /* The offset is from the start of the file's text. Without a branch at each step, of which the verifier would go both
- * ways.
+ * ways; and so it does, since 6.12, where a mask of all bits or none meets a constant.
  */
 static __always_inline bool is_runtime_text(const struct ms_image *image, __u64 offset)
 {
@@ -25,13 +25,13 @@ static __always_inline bool is_runtime_text(const struct ms_image *image, __u64 
 #pragma unroll
 	for (__u64 step = MS_TEXT_RANGES / 2; step; step >>= 1) {
 		__u64 at = below + step - 1;
-		__u64 is_above;
+		__u64 begins; /* 1: at or below the offset */
 
 		/* Linux 6.1 knows a bound only where it sees the mask beside the access. */
 		barrier_var(at);
 		at &= MS_TEXT_RANGES - 1;
-		is_above = (offset - image->runtime_text[at].begin) >> 63;
-		below += step & (is_above - 1);
+		begins = ~(offset - image->runtime_text[at].begin) >> 63;
+		below += step * begins;
 	}
 	if (!below)
 		return false;
@@ -47,8 +47,8 @@ static __always_inline bool read_stack(void *out, __u64 bytes, __u64 address, __
 	return address < end && end - address >= bytes && !bpf_probe_read_user(out, bytes, (void *)address);
 }
 
-/* Of a goroutine's growth; 0: unknown. A function of its own, global, so that it is verified once and by itself. `text` is
- * where the file's code begins in this process.
+/* Of a goroutine's growth; 0: unknown. A function of its own, global, so that it is verified once and by itself. `text`
+ * is where the file's code begins in this process.
  */
 __weak __noinline __u64 walk_caller(const struct registers *regs, const struct ms_goroutine *goroutine,
 				    const struct ms_image *image, __u64 text, __u32 is_at_entry)
@@ -96,9 +96,9 @@ static __always_inline void fill_caller(struct ms_resize_record *record, const s
 		return;
 	}
 	if (hit->image->runtime_count)
-		record->caller = walk_caller((const struct registers *)&hit->regs, goroutine, hit->image,
-					     record->load_bias + hit->image->text,
-					     hit->descriptor->flags & MS_AT_ENTRY);
+		record->caller =
+			walk_caller((const struct registers *)&hit->regs, goroutine, hit->image,
+				    record->load_bias + hit->image->text, hit->descriptor->flags & MS_AT_ENTRY);
 	barrier();
 	vaddr = record->caller - record->load_bias;
 	if (vaddr - hit->image->text < hit->image->text_bytes) {

@@ -3,8 +3,8 @@
  *
  * These run at every insert, so they read registers in place and touch arrays only. Counts are exact; a time is lost
  * when two goroutines inside inserts share a place of insert_starts, or a thread loses its CPU while it adds one. An
- * insert that panics is counted and has no time: what it leaves in insert_starts is its goroutine's, and every end comes
- * after a begin of the same goroutine, which takes the place.
+ * insert that panics is counted and has no time: what it leaves in insert_starts is its goroutine's, and every end
+ * comes after a begin of the same goroutine, which takes the place.
  */
 #include "bpf/goroutine.h"
 

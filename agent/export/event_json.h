@@ -33,9 +33,9 @@
 //            that led to a site outside of it.
 //   goroutine  id status stack_bytes stack_lo stack_hi m start_function: at the begin.
 //   site of summary and /api/v1/sites: process exe runtime map_type function file line addr
-//            own_site{} resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads max_new_slots
-//            max_entries, promotions misses rebuilds expansions where there were any, and
-//            advice{text reserve holds slots growths time_ns bytes maps maps_beyond
+//            own_site{} resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads
+//            max_new_slots max_entries, promotions misses rebuilds expansions where there were any,
+//            and advice{text reserve holds slots growths time_ns bytes maps maps_beyond
 //            largest_reserve maps_smaller added_bytes} when a map grew there (agent/model/advice.h
 //            says what is counted): made for `reserve` entries, the fewest that do it, a map holds
 //            `holds`. standard_library and at_init are there only when they are true.

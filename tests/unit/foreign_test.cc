@@ -31,11 +31,12 @@ Bytes bare_program(const std::string& behind) {
   Elf64_Phdr segment{};
   segment.p_type = PT_LOAD;
   segment.p_flags = PF_R | PF_X;
-  Bytes bytes(sizeof(header) + sizeof(segment));
-  segment.p_filesz = bytes.size();
+  constexpr size_t kHeaders = sizeof(header) + sizeof(segment);
+  segment.p_filesz = kHeaders;
+  Bytes bytes(kHeaders + behind.size());
   std::memcpy(bytes.data(), &header, sizeof(header));
   std::memcpy(bytes.data() + sizeof(header), &segment, sizeof(segment));
-  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  std::memcpy(bytes.data() + kHeaders, behind.data(), behind.size());
   return bytes;
 }
 
