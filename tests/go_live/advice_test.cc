@@ -34,7 +34,7 @@ std::map<std::string, uint64_t> advised(LiveAgent& agent, const json& types) {
   std::map<std::string, uint64_t> reserves;
   const json summary = agent.summary();
   for (const json& site : summary.at("sites")) {
-    const std::string type = site.value("map_type", "");
+    const std::string type = without_shapes(site.value("map_type", ""));
     if (!site.contains("advice") || !types.contains(type)) continue;
     const json& advice = site.at("advice");
     EXPECT_LE(advice.at("time_ns"), site.at("stall_ns")) << site;

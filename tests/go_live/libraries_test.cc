@@ -55,7 +55,7 @@ class TwoGoLibraries : public testing::TestWithParam<bool> {
  protected:
   // Of classic and of swiss maps, in the order in which they are loaded.
   void SetUp() override {
-    fixtures_ = shared_fixtures();
+    fixtures_ = shared_fixtures("library.so");
     ASSERT_GE(fixtures_.size(), 2U) << kNoGoFixtures;
     fixtures_.erase(fixtures_.begin(), fixtures_.end() - 2);
     if (GetParam()) std::swap(fixtures_[0], fixtures_[1]);
@@ -176,7 +176,9 @@ TEST_P(SharedFixture, GoLibraryMakesNoGoProgramOfTheOneThatLoadsIt) {
   }
 }
 
-TEST_P(SharedFixture, PluginHasTypesAndLinesOfItsOwn) {
+class PluginFixture : public SharedFixture {};
+
+TEST_P(PluginFixture, PluginHasTypesAndLinesOfItsOwn) {
   const TemporaryDirectory directory;
   WaitingProgram host(
       {GetParam().program("pluginhost"), GetParam().program("plugin.so"), directory / "truth"});
@@ -196,12 +198,18 @@ TEST_P(SharedFixture, PluginHasTypesAndLinesOfItsOwn) {
   for (const Json& event : events) EXPECT_GT(event.value("new_bytes", 0U), 0U) << event;
 }
 
-INSTANTIATE_TEST_SUITE_P(Live, SharedFixture, testing::ValuesIn([] {
-                           std::vector<GoFixture> fixtures = shared_fixtures();
-                           if (fixtures.empty()) fixtures.push_back({"", "no_fixtures", ""});
-                           return fixtures;
-                         }()),
-                         [](const auto& test) { return test.param.test_name(); });
+auto fixtures_with(const char* program) {
+  std::vector<GoFixture> fixtures = shared_fixtures(program);
+  if (fixtures.empty()) fixtures.push_back({"", "no_fixtures", ""});
+  return testing::ValuesIn(fixtures);
+}
+
+std::string name_of(const testing::TestParamInfo<GoFixture>& test) {
+  return test.param.test_name();
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, SharedFixture, fixtures_with("library.so"), name_of);
+INSTANTIATE_TEST_SUITE_P(Live, PluginFixture, fixtures_with("plugin.so"), name_of);
 
 }  // namespace
 }  // namespace mapscope::test

@@ -56,7 +56,9 @@ const std::vector<GoFixture>& go_fixtures() {
   return all;
 }
 
-std::vector<GoFixture> shared_fixtures() { return find_fixtures({"shared"}, "library.so"); }
+std::vector<GoFixture> shared_fixtures(const char* program) {
+  return find_fixtures({"shared"}, program);
+}
 
 std::vector<GoFixture> plain_fixtures() {
   std::vector<GoFixture> plain;

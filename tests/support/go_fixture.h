@@ -36,9 +36,9 @@ const std::vector<GoFixture>& go_fixtures();
 std::vector<GoFixture> oldest_and_newest();
 // One for each version, built plainly.
 std::vector<GoFixture> plain_fixtures();
-// What is loaded by another program: library.so for one in C, plugin.so for pluginhost. Oldest
-// version first.
-std::vector<GoFixture> shared_fixtures();
+// Where there is a program that another one loads: library.so for one in C, or plugin.so for
+// pluginhost. Oldest version first.
+std::vector<GoFixture> shared_fixtures(const char* program);
 
 // What to say when fixture.version is empty.
 inline constexpr const char* kNoGoFixtures =

@@ -59,18 +59,6 @@ std::string facts_of_event(const Json& event) {
          text_of(event, "tid") + ", map " + text_of(map, "addr") + tables_of(event);
 }
 
-// What a generic function knows of its types is their shape: go.shape.int64_0 is int64 here.
-std::string without_shapes(std::string text) {
-  constexpr std::string_view kShape = "go.shape.";
-  for (size_t at = text.find(kShape); at != std::string::npos; at = text.find(kShape, at)) {
-    text.erase(at, kShape.size());
-    const size_t end = text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz", at);
-    if (end == std::string::npos || text[end] != '_') continue;
-    text.erase(end, text.find_first_not_of("0123456789", end + 1) - end);
-  }
-  return text;
-}
-
 bool begun_in_time(const Json& truth, const Json& event) {
   const uint64_t begin = event.at("begin_ns");
   return begin >= truth.at("begin_ns").get<uint64_t>() &&
@@ -87,6 +75,17 @@ std::string compare_one(const Json& truth, const Json& event, bool full) {
 }
 
 }  // namespace
+
+std::string without_shapes(std::string text) {
+  constexpr std::string_view kShape = "go.shape.";
+  for (size_t at = text.find(kShape); at != std::string::npos; at = text.find(kShape, at)) {
+    text.erase(at, kShape.size());
+    const size_t end = text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz", at);
+    if (end == std::string::npos || text[end] != '_') continue;
+    text.erase(end, text.find_first_not_of("0123456789", end + 1) - end);
+  }
+  return text;
+}
 
 GoTruth read_go_truth(const std::string& path) {
   GoTruth truth;

@@ -19,6 +19,9 @@ struct GoTruth {
 // REQUIRES: the program has ended and has written the file.
 GoTruth read_go_truth(const std::string& path);
 
+// What a generic function knows of its types is their shape: go.shape.int64_0 is int64.
+std::string without_shapes(std::string text);
+
 // "" when every growth of the truth is one event and the other way round: same map, type, kind,
 // trigger, sizes, entries, directory, level, goroutine, thread and source line, begun when the
 // program says so. Else
