@@ -22,6 +22,7 @@
 #include "agent/discover/process.h"
 #include "agent/discovery.h"
 #include "agent/export/text.h"
+#include "agent/export/units.h"
 #include "agent/loss_log.h"
 #include "agent/memory_headrooms.h"
 #include "agent/overhead/calibration.h"
@@ -52,6 +53,16 @@ AttachMethod choose_method(AttachChoice choice, const KernelFacts& kernel) {
   return kernel.has_uprobe_multi() ? AttachMethod::kMulti : AttachMethod::kPerf;
 }
 
+DisplayOptions display_options(const WatchOptions& options, const UniqueFd& output) {
+  DisplayOptions display;
+  display.events = options.events;
+  display.output_fd = output.get();
+  display.output_name = options.output;
+  display.min_stall_ns = options.min_stall_ns;
+  display.by_program = options.selection.active();
+  return display;
+}
+
 // Whoever started the agent may have set them otherwise.
 void set_dispositions() {
   std::signal(SIGPIPE, SIG_IGN);
@@ -64,7 +75,7 @@ void set_dispositions() {
 class Agent {
  public:
   Agent(const WatchOptions& options, const KernelFacts& kernel, const ProbeCosts& costs,
-        Programs programs, Symbolizer symbolizer, std::unique_ptr<Stop> stop)
+        Programs programs, Symbolizer symbolizer, std::unique_ptr<Stop> stop, UniqueFd output)
       : options_(&options),
         stop_(std::move(stop)),
         programs_(std::move(programs)),
@@ -73,7 +84,9 @@ class Agent {
         watcher_(programs_, descriptors_, targets_, symbolizer_, kernel,
                  {options.mode, options.discovers() ? Sharing::kShared : Sharing::kPerProcess,
                   costs, options.budget, options.go_strict}),
-        pipeline_(targets_, descriptors_, symbolizer_, options.events, stop_.get()) {}
+        pipeline_(targets_, descriptors_, symbolizer_, display_options(options, output),
+                  stop_.get()),
+        output_(std::move(output)) {}
 
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -115,7 +128,7 @@ class Agent {
       watcher_.forget(target.id, !is_running(target.pid, target.start_ticks));
     drain();
     loss_log_.look(lost());
-    pipeline_.finish(self_stats().lost);
+    pipeline_.finish(self_stats());
     if (child_) end_command();
     if (ended) return status_.load();
     status_ = 1;
@@ -142,7 +155,9 @@ class Agent {
   void escape(const Stop::Reason& reason, bool at_once) {
     if (at_once && child_) child_->end(SIGKILL);
     if (at_once) ::_exit(128 + reason.signal);
-    pipeline_.finish_in_place(lost());
+    SelfStats stats;  // not all of them: what others ask of the main thread's could not be asked
+    stats.lost = lost();
+    pipeline_.finish_in_place(stats);
     if (child_ && child_->pid() > 0) {
       child_->end(ending_signal(reason));
       const int status = child_->take_status();
@@ -192,10 +207,8 @@ class Agent {
 
   Status loop() {
     const uint64_t started_ns = monotonic_now_ns();
-    if (options_->mode_seconds > 0)
-      mode_end_ns_ = started_ns + static_cast<uint64_t>(options_->mode_seconds * 1e9);
-    if (options_->seconds > 0)
-      stop_->set_deadline(started_ns + static_cast<uint64_t>(options_->seconds * 1e9));
+    if (options_->mode_ns.value_or(0) != 0) mode_end_ns_ = started_ns + *options_->mode_ns;
+    if (options_->limit_ns != 0) stop_->set_deadline(started_ns + options_->limit_ns);
     uint64_t looked_ns = started_ns;
     while ((child_ || discovery_->may_find() || watcher_.attached() > 0) && !stop_->asked()) {
       std::array<pollfd, 3> wanted{{{stop_->fd(), POLLIN, 0},
@@ -205,7 +218,7 @@ class Agent {
       if (stop_->asked() || (wanted[2].revents & POLLIN) != 0) break;
       handle_batch();
       discovery_->tick(monotonic_now_ns());
-      watcher_.guard(monotonic_now_ns());
+      pipeline_.show(watcher_.guard(monotonic_now_ns()));
       if (mode_end_ns_ != 0 && monotonic_now_ns() >= mode_end_ns_) end_mode();
       if (auto shown = pipeline_.tick(); !shown) return shown;
       manager_.tick(watcher_.attached(), monotonic_now_ns());
@@ -215,6 +228,7 @@ class Agent {
       expire(looked_ns);
       want_names();
       loss_log_.look(lost());
+      if (options_->mode == Mode::kInserts) pipeline_.show_inserts(self_stats());
     }
     return stop_->asked() ? Done{} : why_never_watched();
   }
@@ -231,8 +245,8 @@ class Agent {
   void end_mode() {
     mode_end_ns_ = 0;
     watcher_.end_mode();
-    log_warn("{} s of this mode are over (--mode-seconds): back to --mode resizes",
-             options_->mode_seconds);
+    log_warn("{} of this mode are over (--mode-seconds): back to --mode resizes",
+             human_duration(*options_->mode_ns));
   }
 
   void handle_batch() {
@@ -324,6 +338,7 @@ class Agent {
   LossLog loss_log_;
   std::atomic<bool> ready_{false};
   Batch batch_;
+  UniqueFd output_;                                // pipeline_ writes to it, but not when it ends
   const LiveWebSettings* web_settings_ = nullptr;  // the server's; nullptr without a file
   std::optional<WebServer> server_;
 };
@@ -351,8 +366,9 @@ Result<int> watch_targets(const WatchOptions& options) {
   }
   auto stop = Stop::start();
   if (!stop) return std::move(stop).error();
-  const auto agent = std::make_unique<Agent>(options, *kernel, *costs, std::move(*programs),
-                                             std::move(*symbolizer), std::move(*stop));
+  const auto agent =
+      std::make_unique<Agent>(options, *kernel, *costs, std::move(*programs),
+                              std::move(*symbolizer), std::move(*stop), std::move(startup->output));
   return agent->run(std::move(*startup));
 }
 

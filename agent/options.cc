@@ -5,12 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <bit>
-#include <charconv>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "agent/option_values.h"
 #include "agent/suggestion.h"
 
 namespace mapscope {
@@ -20,6 +19,8 @@ namespace {
 // their end. An eighth of the larger one bears 200,000 resizes a second.
 constexpr uint32_t kFewRingKib = 2048;
 constexpr uint32_t kManyRingKib = 16384;
+
+constexpr uint64_t kRacesNs = 60'000'000'000;
 
 constexpr const char* kAbout =
     "Watches hash maps grow in running programs: which map, from which line of code, how long the\n"
@@ -36,46 +37,29 @@ constexpr const char* kMore =
     "  agent inspect ./store                     what would be probed in a program, and why\n"
     "  sudo agent doctor                         can this kernel and this user do it\n"
     "\n"
+    "Durations (DUR) are 5ms, 1.5s, 5m, or a number of seconds.\n"
+    "\n"
+    "Columns of a row (a wider terminal shows more of them, a file all):\n"
+    "  STALL      what the insert that began the resize paid: how long it was held up\n"
+    "  QUEUED     threads that waited behind it × how long each did, on average\n"
+    "  MOVE       begin to end of a move that goes on after that insert; empty: there was none\n"
+    "  TIME       local time at the begin         PROCESS  name/pid\n"
+    "  SLOTS      before→after, Ki = 1024         KIND     grow, same_size, split, prune, …\n"
+    "  ENTRIES    before the insert               THREAD   its id; GOID: of the goroutine, as g18\n"
+    "  RUN/W/B%   share of that time on a CPU / waiting for one / asleep or in I/O, in percent\n"
+    "  MAP        address of the map              FAULTS   page faults of the resize\n"
+    "  CALL SITE  the line of the insert: function file:line, or its address\n"
+    "Times are in ns, µs, ms or s; – is unknown. In the summary they are sums over all resizes of "
+    "a "
+    "process or a line;\n"
+    "MAPS is how many maps grew, LARGEST the slots of the largest.\n"
+    "\n"
     "Ends when the targets are gone (with --all, --exe or --comm it waits for more), or by Ctrl-C, "
     "with a summary by line of code. Nothing stays "
     "behind.\n"
     "Exit status: that of the command behind -- (128 + N: it died of signal N; 126: it cannot be "
     "run; 127: there is none of that name); without one 0 done, 1 it could not be done, 2 the "
     "command line is wrong.";
-
-template <typename Value>
-using Choices = std::vector<std::pair<std::string, Value>>;
-
-// In words of its own: the library's also offer the numbers behind the choices.
-template <typename Value>
-CLI::Option* add_choice(CLI::App& app, const std::string& name, Value& value,
-                        const Choices<Value>& choices, const std::string& help) {
-  const auto choose = [name, &value, choices](const std::string& text) {
-    std::string all;
-    for (const auto& [word, choice] : choices) {
-      if (CLI::detail::to_lower(text) == word) {
-        value = choice;
-        return;
-      }
-      all += (all.empty() ? "" : ", ") + word;
-    }
-    throw CLI::ValidationError(name, "'" + text + "' is none of: " + all);
-  };
-  return app.add_option_function<std::string>(name, choose, help)->type_name("");
-}
-
-// In words of its own: the library's name the largest number that there is.
-CLI::Validator at_least(double least, const std::string& wanted) {
-  return CLI::Validator(
-      [=](const std::string& text) {
-        double value = 0;
-        const char* const end = text.data() + text.size();
-        const auto [rest, error] = std::from_chars(text.data(), end, value);
-        const bool right = error == std::errc() && rest == end && value >= least;
-        return right ? std::string() : "'" + text + "' is not " + wanted;
-      },
-      "");
-}
 
 void add_selection(CLI::App& app, Selection& selection) {
   app.add_flag("--all", selection.all, "Every process of the machine, now and later");
@@ -92,27 +76,29 @@ void add_selection(CLI::App& app, Selection& selection) {
       ->allow_extra_args(false);
 }
 
-// "1%", "0.5%", "none".
-std::string parse_share(const std::string& text, double& share) {
-  if (text == "none") {
-    share = 0;
-    return "";
-  }
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, share);
-  if (error != std::errc() || std::string_view(rest, static_cast<size_t>(end - rest)) != "%" ||
-      !(share > 0 && share <= 100))
-    return "'" + text + "' is not a percentage such as 1%, nor none";
-  share /= 100;
-  return "";
+void add_display_options(CLI::App& app, WatchOptions& watch) {
+  add_choice<EventFormat>(
+      app, "--events", watch.events,
+      {{"text", EventFormat::kText},
+       {"summary", EventFormat::kSummary},
+       {"json", EventFormat::kJson},
+       {"none", EventFormat::kNone}},
+      "On standard output, for each resize: a row (text, default; the columns are below), nothing "
+      "but the summary at the end (summary), one JSON object a line (json), none");
+  app.add_option("-o,--output", watch.output,
+                 "One JSON object a line into this file, whatever --events writes; with --events "
+                 "json there instead of to standard output; - is --events json")
+      ->type_name("FILE");
+  add_duration(
+      app, "--min-stall", [&watch](uint64_t ns) { watch.min_stall_ns = ns; },
+      "No row and no JSON line for a resize that took less; they are counted "
+      "[1ms for rows on a terminal, else 0]");
 }
 
 void add_cost_options(CLI::App& app, WatchOptions& watch) {
-  app.add_option("--mode-seconds", watch.mode_seconds,
-                 "How long inserts or races lasts, then back to resizes; 0: to the end "
-                 "[60 in races, else 0]")
-      ->type_name("S")
-      ->check(at_least(0, "a number of seconds"));
+  add_duration(
+      app, "--mode-seconds", [&watch](uint64_t ns) { watch.mode_ns = ns; },
+      "How long inserts or races lasts, then back to resizes; 0: to the end [60 in races, else 0]");
   app.add_option_function<std::string>(
          "--overhead-budget",
          [&watch](const std::string& text) {
@@ -178,21 +164,16 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
       ->check(at_least(1, "the number of a process"));
   add_selection(app, watch.selection);
   add_command(app, watch);
-  app.add_option("--seconds", watch.seconds, "Stop after so long; 0: when the targets are gone")
-      ->type_name("S")
-      ->check(at_least(0, "a number of seconds"))
-      ->capture_default_str();
+  add_duration(
+      app, "--seconds", [&watch](uint64_t ns) { watch.limit_ns = ns; },
+      "Stop after so long; 0: when the targets are gone [0]");
   add_choice<Mode>(
       app, "--mode", watch.mode,
       {{"resizes", Mode::kResizes}, {"inserts", Mode::kInserts}, {"races", Mode::kRaces}},
       "resizes (default): cheap enough to stay on; inserts: also counts every insert, "
       "1 to 2 µs each in Go; races: finds unsynchronised writers of Go maps, for a while");
   add_cost_options(app, watch);
-  add_choice<EventFormat>(
-      app, "--events", watch.events,
-      {{"text", EventFormat::kText}, {"json", EventFormat::kJson}, {"none", EventFormat::kNone}},
-      "On standard output, for each resize: a row (text, default), one JSON object a line (json), "
-      "none");
+  add_display_options(app, watch);
   add_web_options(app, watch);
   app.add_option("--cri.socket", watch.cri_socket,
                  "Ask this container runtime (CRI: containerd, CRI-O) what containers are called, "
@@ -314,7 +295,11 @@ Status check_watch(WatchOptions& watch, uint32_t ring_kib) {
                  "--ring-kib: " + std::to_string(ring_kib) + " is not a power of two"};
   }
   watch.limits.ring_bytes = ring_kib * 1024;
-  if (watch.mode_seconds < 0) watch.mode_seconds = watch.mode == Mode::kRaces ? 60 : 0;
+  if (!watch.mode_ns) watch.mode_ns = watch.mode == Mode::kRaces ? kRacesNs : 0;
+  if (watch.output == "-") {
+    watch.output.clear();
+    watch.events = EventFormat::kJson;
+  }
   if (watch.budget < 0) watch.budget = watch.mode == Mode::kResizes ? 0.01 : 0.5;
   return Done{};
 }

@@ -2,6 +2,8 @@
 // agent/options.h – what the command line asks for.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,19 +22,20 @@ namespace mapscope {
 enum class AttachChoice { kAuto, kMulti, kPerf };
 
 struct WatchOptions {
-  static constexpr double kDefaultModeSeconds = -1;  // 60 in races mode, else 0
-  static constexpr double kDefaultBudget = -1;       // 1 % in resizes mode, else 50 %
+  static constexpr double kDefaultBudget = -1;  // 1 % in resizes mode, else 50 %
 
   std::vector<int> pids;
   Selection selection;
   std::vector<std::string> command;  // `-- CMD ARGS…`: started, watched from its first instruction
   std::string user;                  // who runs it; "": who runs the agent
   bool follow = false;               // what it starts is watched, too
-  double seconds = 0;                // 0: until the targets are gone
+  uint64_t limit_ns = 0;             // 0: until the targets are gone
   Mode mode = Mode::kResizes;
-  double mode_seconds = kDefaultModeSeconds;  // then back to resizes; 0: for good
-  double budget = kDefaultBudget;  // what probes may take of a target's CPU time; 0: no limit
+  std::optional<uint64_t> mode_ns;  // then back to resizes; 0: for good; absent: 60 s in races
+  double budget = kDefaultBudget;   // what probes may take of a target's CPU time; 0: no limit
   EventFormat events = EventFormat::kText;
+  std::string output;                    // file for event lines; "": none
+  std::optional<uint64_t> min_stall_ns;  // absent: 1 ms for rows on a terminal, else 0
   bool web_enabled = true;
   WebOptions web;
   std::string cri_socket;  // "": nobody is asked what containers are called

@@ -8,6 +8,7 @@
 
 #include "agent/base/log.h"
 #include "agent/export/event_text.h"
+#include "agent/export/pause_text.h"
 #include "agent/export/text.h"
 #include "agent/runtimes/runtime.h"
 
@@ -33,14 +34,37 @@ class Unlocked {
 }  // namespace
 
 Pipeline::Pipeline(const TargetTable& targets, const DescriptorTable& descriptors,
-                   Symbolizer& symbolizer, EventFormat events, const Stop* stop)
+                   Symbolizer& symbolizer, const DisplayOptions& display, const Stop* stop)
     : targets_(&targets),
       symbolizer_(&symbolizer),
       stop_(stop),
-      events_(events),
+      display_(display),
       model_(targets, descriptors),
-      writer_(STDOUT_FILENO, "standard output"),
-      started_ns_(monotonic_now_ns()) {}
+      started_ns_(monotonic_now_ns()) {
+  if (display.output_fd >= 0) {
+    writer_.emplace(display.output_fd, display.output_name);
+  } else if (display.events == EventFormat::kJson) {
+    writer_.emplace(STDOUT_FILENO, "standard output");
+  }
+  if (display.events != EventFormat::kText && display.events != EventFormat::kSummary) return;
+  TerminalOptions options = terminal_options(STDOUT_FILENO);
+  options.rows = display.events == EventFormat::kText;
+  if (display.min_stall_ns) options.min_stall_ns = *display.min_stall_ns;
+  view_.emplace(STDOUT_FILENO, options);
+}
+
+template <typename Event>
+void Pipeline::show_event(const Event& event) {
+  if (writer_) writer_->write(event);
+  if (view_) view_->row(event);
+}
+
+bool Pipeline::hide(const Resize& resize) {
+  const uint64_t took_ns = resize.stall_ns.value_or(resize.wall_ns.value_or(0));
+  if (took_ns >= display_.min_stall_ns.value_or(0)) return false;
+  ++hidden_lines_;
+  return true;
+}
 
 void Pipeline::handle(const Batch& batch, const OnProcess& on_process) {
   const std::lock_guard turn(turn_);
@@ -104,8 +128,7 @@ void Pipeline::on_race(const ms_race_record& record) {
   metrics_.add(*race);
   sites_.add(*race);
   races_.add(*race);
-  if (events_ == EventFormat::kJson) writer_.write(*race);
-  if (events_ == EventFormat::kText) view_.row(*race);
+  show_event(*race);
 }
 
 void Pipeline::on_resize(const ms_resize_record& record) {
@@ -115,8 +138,8 @@ void Pipeline::on_resize(const ms_resize_record& record) {
   metrics_.add(*resize);
   sites_.add(*resize);
   recent_.add(*resize);
-  if (events_ == EventFormat::kJson) writer_.write(*resize);
-  if (events_ == EventFormat::kText) view_.row(*resize);
+  if (writer_ && !hide(*resize)) writer_->write(*resize);
+  if (view_) view_->row(*resize);
   add_doubling(*resize);
 }
 
@@ -124,8 +147,7 @@ void Pipeline::add_doubling(const Resize& resize) {
   const auto doubling = doublings_.add(resize);
   if (!doubling) return;
   metrics_.add(*doubling);
-  if (events_ == EventFormat::kJson) writer_.write(*doubling);
-  if (events_ == EventFormat::kText) view_.row(*doubling);
+  show_event(*doubling);
 }
 
 void Pipeline::on_fatal(const ms_fatal_record& record) {
@@ -141,8 +163,7 @@ void Pipeline::on_fatal(const ms_fatal_record& record) {
   fatals_.add(*fatal);
   // Whoever runs the agent without events, as a service does, has no other record of it.
   log_warn("{}, {}", target_name(*fatal->target), fatal_text(*fatal));
-  if (events_ == EventFormat::kJson) writer_.write(*fatal);
-  if (events_ == EventFormat::kText) view_.row(*fatal);
+  show_event(*fatal);
 }
 
 void Pipeline::refuse(const Error& error) {
@@ -163,39 +184,74 @@ void Pipeline::forget(std::span<const uint32_t> targets) {
 void Pipeline::show(const Target& target) {
   const std::lock_guard turn(turn_);
   targets_changed_ = true;
-  if (events_ == EventFormat::kJson) writer_.write(target);
-  if (events_ == EventFormat::kText) view_.row(target);
+  if (target.state == TargetState::kAttached) watch_times_.begin(target, monotonic_now_ns());
+  if (target.state == TargetState::kGone) watch_times_.end(target, monotonic_now_ns());
+  show_event(target);
+}
+
+void Pipeline::show(const std::vector<Pause>& pauses) {
+  if (pauses.empty()) return;
+  const std::lock_guard turn(turn_);
+  targets_changed_ = true;
+  for (const Pause& pause : pauses) {
+    watch_times_.add(pause);
+    if (writer_) writer_->write(pause);
+  }
+  if (display_.events == EventFormat::kText) return view_->row(pauses);
+  for (const std::string& line : pause_lines(pauses)) log_warn("{}", line);
+}
+
+void Pipeline::show_inserts(const SelfStats& stats) {
+  const std::lock_guard turn(turn_);
+  InsertReport report = insert_report(stats, monotonic_now_ns());
+  report.begin_ns = started_ns_;
+  uint64_t inserts = 0;
+  for (const InsertCounts& counts : report.counts) inserts += counts.count;
+  if (std::exchange(inserts_shown_, inserts) != inserts) show_event(report);
 }
 
 Status Pipeline::tick() {
   const std::lock_guard turn(turn_);
   if (targets_changed_) refresh_targets();
-  if (events_ == EventFormat::kText) view_.tick(monotonic_now_ns());
-  if (events_ == EventFormat::kJson) return writer_.flush();
+  if (view_) {
+    if (auto shown = view_->tick(monotonic_now_ns()); !shown) return shown;
+  }
+  if (writer_) return writer_->flush();
   return Done{};
 }
 
-void Pipeline::finish(const std::vector<SelfStats::Count>& lost) {
+void Pipeline::finish(const SelfStats& stats) {
   const std::lock_guard turn(turn_);
-  show_summary(lost);
+  show_summary(stats);
 }
 
-void Pipeline::finish_in_place(const std::vector<SelfStats::Count>& lost) {
-  if (turn_.try_lock_for(kTurnWait)) show_summary(lost);
+void Pipeline::finish_in_place(const SelfStats& stats) {
+  if (turn_.try_lock_for(kTurnWait)) show_summary(stats);
 }
 
-void Pipeline::show_summary(const std::vector<SelfStats::Count>& lost) {
+void Pipeline::show_summary(const SelfStats& stats) {
   if (std::exchange(finished_, true)) return;
-  const Summary summary{sites_.targets(), sites_.sites(), lost, monotonic_now_ns() - started_ns_};
-  if (events_ == EventFormat::kText) view_.summary(summary);
-  if (events_ != EventFormat::kJson) return;
-  writer_.write(summary);
-  if (auto flushed = writer_.flush(); !flushed) log_warn("{}", flushed.error().text);
+  const uint64_t now_ns = monotonic_now_ns();
+  Summary summary{sites_.targets(), sites_.sites(), stats.lost, now_ns - started_ns_};
+  summary.paused = watch_times_.paused(now_ns);
+  summary.inserts = insert_report(stats, now_ns).counts;
+  summary.by_program = display_.by_program;
+  if (view_) {
+    summary.hidden = view_->hidden();
+    view_->summary(summary);
+  }
+  if (!writer_) return;
+  summary.hidden = hidden_lines_;
+  writer_->write(summary);
+  if (auto flushed = writer_->flush(); !flushed) log_warn("{}", flushed.error().text);
+  if (writer_->lost() != 0)
+    log_warn("{} event lines found no room in {}", writer_->lost(), writer_->name());
 }
 
 void Pipeline::add_stats(SelfStats& stats) const {
   stats.lost.push_back({"record_refused", refused_.load()});
-  stats.lost.push_back({"event_unwritten", writer_.lost()});
+  stats.lost.push_back(
+      {"event_unwritten", (writer_ ? writer_->lost() : 0) + (view_ ? view_->lost() : 0)});
   stats.lost.push_back({"doubling_evicted", doublings_.evicted()});
   const SymbolizerCounts symbols = symbolizer_->counts();
   stats.lost.push_back({"stack_refused", symbols.refused});

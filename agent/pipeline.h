@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "agent/attach/attachment.h"
@@ -24,10 +26,19 @@
 #include "agent/model/resize_model.h"
 #include "agent/model/site_table.h"
 #include "agent/model/target_table.h"
+#include "agent/model/watch_times.h"
 #include "agent/stop.h"
 #include "agent/symbolize/symbolizer.h"
 
 namespace mapscope {
+
+struct DisplayOptions {
+  EventFormat events = EventFormat::kText;
+  int output_fd = -1;       // for event lines, open as long as the pipeline; -1: standard output
+  std::string output_name;  // in error texts
+  std::optional<uint64_t> min_stall_ns;  // absent: what fits the terminal
+  bool by_program = false;               // see Summary
+};
 
 class Pipeline {
  public:
@@ -37,11 +48,15 @@ class Pipeline {
 
   // REQUIRES: the references outlive the pipeline; so does `stop`, which may be nullptr.
   Pipeline(const TargetTable& targets, const DescriptorTable& descriptors, Symbolizer& symbolizer,
-           EventFormat events, const Stop* stop = nullptr);
+           const DisplayOptions& display, const Stop* stop = nullptr);
 
   void handle(const Batch& batch, const OnProcess& on_process);
   // A target came, changed or went.
   void show(const Target& target);
+  // Who is not watched any more for a while, or again.
+  void show(const std::vector<Pause>& pauses);
+  // How much was inserted so far, if that is more than at the last call.
+  void show_inserts(const SelfStats& stats);
   // Metrics and pages show the targets as they are now; tick() does it too.
   void refresh_targets();
   // Of targets that are gone for long, whose stacks go. REQUIRES: sorted; no record of them comes
@@ -49,10 +64,10 @@ class Pipeline {
   void forget(std::span<const uint32_t> targets);
   // A few times a second: shows what is due.
   Status tick();
-  void finish(const std::vector<SelfStats::Count>& lost);
+  void finish(const SelfStats& stats);
   // The same from another thread while the pipeline's is held up, for the process is about to end.
   // Nothing is shown when it is held up in showing something. Keeps the turn for good.
-  void finish_in_place(const std::vector<SelfStats::Count>& lost);
+  void finish_in_place(const SelfStats& stats);
   void add_stats(SelfStats& stats) const;
 
   [[nodiscard]] MetricTable& metrics() { return metrics_; }
@@ -69,8 +84,13 @@ class Pipeline {
   void on_fatal(const ms_fatal_record& record);
   void on_race(const ms_race_record& record);
   void add_doubling(const Resize& resize);
+  // As a line, as a row, or both.
+  template <typename Event>
+  void show_event(const Event& event);
+  // Whether a resize is too short for a line.
+  bool hide(const Resize& resize);
   void refuse(const Error& error);
-  void show_summary(const std::vector<SelfStats::Count>& lost);
+  void show_summary(const SelfStats& stats);
   [[nodiscard]] bool is_late() const;
   void resolve_caller(Resize& resize);
   template <typename Record, typename... Arguments>
@@ -79,7 +99,7 @@ class Pipeline {
   const TargetTable* targets_;
   Symbolizer* symbolizer_;
   const Stop* stop_;
-  const EventFormat events_;
+  const DisplayOptions display_;
   ResizeModel model_;
   MetricTable metrics_;
   SiteTable sites_;
@@ -87,8 +107,11 @@ class Pipeline {
   RecentResizes recent_;
   RecentEvents fatals_;
   RecentEvents races_;
-  EventWriter writer_;
-  TerminalView view_;
+  WatchTimes watch_times_;
+  std::optional<EventWriter> writer_;  // absent when no lines are wanted
+  std::optional<TerminalView> view_;   // likewise rows and summary
+  uint64_t hidden_lines_ = 0;
+  uint64_t inserts_shown_ = 0;
   uint64_t started_ns_;
   // Held by the thread that works, but not while it resolves symbols or looks at a process, which
   // may take long.

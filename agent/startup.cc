@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/startup.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -19,6 +23,20 @@ void raise_descriptor_limit() {
   std::ignore = setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// A pipe that nobody reads would hold it up for ever.
+Result<UniqueFd> open_output(const std::string& path) {
+  constexpr mode_t kMode = 0666;
+  UniqueFd file(::open(path.c_str(),
+                       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NONBLOCK, kMode));
+  if (!file.valid()) {
+    const std::string why =
+        errno == ENXIO ? "it is a pipe that nobody reads" : std::generic_category().message(errno);
+    return Error{ErrorKind::kUsage, "--output: cannot write to '" + path + "': " + why};
+  }
+  ::fcntl(file.get(), F_SETFL, O_APPEND);
+  return file;
+}
+
 }  // namespace
 
 Result<Startup> Startup::begin(const WatchOptions& options) {
@@ -28,6 +46,11 @@ Result<Startup> Startup::begin(const WatchOptions& options) {
     auto web = WebServer::prepare(options.web);
     if (!web) return std::move(web).error();
     out.web = std::move(*web);
+  }
+  if (!options.output.empty()) {
+    auto output = open_output(options.output);
+    if (!output) return std::move(output).error();
+    out.output = std::move(*output);
   }
   if (!options.cri_socket.empty()) {
     auto names = ContainerNames::open(options.cri_socket);

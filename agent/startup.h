@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/base/result.h"
+#include "agent/base/unique_fd.h"
 #include "agent/child.h"
 #include "agent/discover/cri/container_names.h"
 #include "agent/discover/mapping_events.h"
@@ -19,6 +20,7 @@ namespace mapscope {
 struct Startup {
   ServiceManager manager;
   std::optional<WebSetup> web;            // absent when nothing is served
+  UniqueFd output;                        // of --output
   std::unique_ptr<ContainerNames> names;  // not started; nullptr when nobody is asked
   std::optional<Child> child;             // held; absent without a command
   // Absent where the kernel refuses them. Debian's asks for CAP_SYS_ADMIN.

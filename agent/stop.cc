@@ -107,9 +107,8 @@ void Stop::run() {
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof(count));
     take_signal();
-    const uint64_t now_ns = monotonic_now_ns();
-    if (!asked() && deadline_ns_ != 0 && now_ns >= deadline_ns_) ask(0, false);
-    if (asked() && !held_ && now_ns - asked_ns_ >= kEscapeNs) escape(false);
+    if (!asked() && deadline_ns_ != 0 && monotonic_now_ns() >= deadline_ns_) ask(0, false);
+    if (asked() && !held_ && monotonic_now_ns() - asked_ns_ >= kEscapeNs) escape(false);
   }
 }
 

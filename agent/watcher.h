@@ -23,6 +23,7 @@
 #include "agent/discover/process.h"
 #include "agent/insert_totals.h"
 #include "agent/known_binaries.h"
+#include "agent/model/pause.h"
 #include "agent/model/self_stats.h"
 #include "agent/model/target_table.h"
 #include "agent/overhead/guard.h"
@@ -85,7 +86,8 @@ class Watcher {
   // About once a second: lets go of files that nobody runs any more.
   void tick(uint64_t now_ns);
   // Often: takes probes off targets that they cost more than the budget, and puts them back later.
-  void guard(uint64_t now_ns);
+  // Returns who is not watched from now on, or is again.
+  std::vector<Pause> guard(uint64_t now_ns);
   // What the mode adds comes off, for good, and is not put on any later target.
   void end_mode();
   [[nodiscard]] size_t attached() const;
@@ -99,7 +101,14 @@ class Watcher {
     uint32_t slot = 0;
     ProcessLabels labels;
     std::shared_ptr<LoadedPrograms> loaded;
+    bool paused = false;  // and that was reported
     std::optional<EnabledTarget> enabled;
+  };
+  // Whose probes cost too much; it may be gone before the pause ends.
+  struct PauseOrigin {
+    uint32_t id = 0;
+    double share = 0;  // of its CPU time
+    PauseCause process;
   };
   // What is to be attached to one process.
   struct PlannedProcess {
@@ -120,6 +129,8 @@ class Watcher {
   // REQUIRES: mutex_. The next relief for a target that is over the budget.
   void relieve(const OverheadGuard::Excess& excess, uint64_t now_ns);
   void resume_paused(uint64_t now_ns);
+  // REQUIRES: mutex_. What has changed since the last call.
+  std::vector<Pause> take_pauses(uint64_t now_ns);
   // REQUIRES: mutex_. What targets of this file have begun and nobody saw the end of.
   void expire_open_resizes(const Attachment& attachment);
   void count_probes();
@@ -144,6 +155,7 @@ class Watcher {
   std::map<uint32_t, Watched> watched_;
   PastInserts past_inserts_;
   OverheadGuard guard_;
+  std::map<const Attachment*, PauseOrigin> origins_;  // of the paused ones
   bool mode_ended_ = false;
   std::map<std::string, uint64_t> attach_errors_;  // by ErrorKind
   uint64_t expired_ = 0;

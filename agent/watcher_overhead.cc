@@ -40,10 +40,8 @@ std::string consequence(Relief relief) {
       return "whole stacks are no longer sampled; call sites are known without";
     case Relief::kTimes:
       return "how long inserts are held up is no longer measured";
-    case Relief::kMode:
-      return "back to --mode resizes";
     default:
-      return "not watched for a while";
+      return "back to --mode resizes";
   }
 }
 
@@ -78,6 +76,29 @@ void Watcher::count_probes() {
   }
 }
 
+std::vector<Pause> Watcher::take_pauses(uint64_t now_ns) {
+  std::vector<Pause> pauses;
+  for (auto& [id, watched] : watched_) {
+    const auto off = std::ranges::find_if(watched.attachments, [](const auto& attachment) {
+      return attachment->relief() == Relief::kAll;
+    });
+    const bool paused = off != watched.attachments.end();
+    const Target* target = targets_->find(id);
+    if (paused == watched.paused || target == nullptr) continue;
+    watched.paused = paused;
+    Pause& pause = pauses.emplace_back(Pause{target, paused, now_ns, {}, 0, {}});
+    if (!paused) continue;
+    pause.until_ns = (*off)->resume_ns();
+    const PauseOrigin& origin = origins_[off->get()];
+    if (origin.id == id) {
+      pause.share = origin.share;
+    } else {
+      pause.cause = origin.process;
+    }
+  }
+  return pauses;
+}
+
 void Watcher::relieve(const OverheadGuard::Excess& excess, uint64_t now_ns) {
   const Watched& watched = watched_.at(excess.id);
   Relief relief = Relief::kAll;
@@ -92,13 +113,21 @@ void Watcher::relieve(const OverheadGuard::Excess& excess, uint64_t now_ns) {
     for (const auto& attachment : watched.attachments) {
       if (attachment->relief() >= relief || !attachment->relieve(relief, now_ns)) continue;
       relieved = true;
-      if (relief == Relief::kAll) expire_open_resizes(*attachment);
+      if (relief != Relief::kAll) continue;
+      expire_open_resizes(*attachment);
+      origins_[attachment.get()] = {excess.id, excess.share, {}};
     }
   }
   if (!relieved) return;
   guard_.count_relief(watched.labels, step_name(relief));
   count_probes();
-  if (const Target* target = targets_->find(excess.id)) {
+  const Target* target = targets_->find(excess.id);
+  if (target == nullptr) return;
+  for (auto& [attachment, origin] : origins_) {
+    if (origin.id == excess.id) origin.process = {target->pid, target->comm};
+  }
+  // A pause is an event, which says so.
+  if (relief != Relief::kAll) {
     log_warn("pid {} ({}): probes take {} % of its CPU time, more than --overhead-budget: {}",
              target->pid, printable(target->comm), std::lround(excess.share * 100),
              consequence(relief));
@@ -116,18 +145,19 @@ void Watcher::resume_paused(uint64_t now_ns) {
         continue;
       }
       resumed = true;
-      log_warn("{}: watched again", printable(watched.labels.process));
+      origins_.erase(attachment.get());
     }
   }
   if (resumed) count_probes();
 }
 
-void Watcher::guard(uint64_t now_ns) {
+std::vector<Pause> Watcher::guard(uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
-  if (!guard_.is_due(now_ns)) return;
+  if (!guard_.is_due(now_ns)) return {};
   resume_paused(now_ns);
   for (const OverheadGuard::Excess& excess : guard_.look(now_ns, all_metered()))
     relieve(excess, now_ns);
+  return take_pauses(now_ns);
 }
 
 void Watcher::end_mode() {

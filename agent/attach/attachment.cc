@@ -283,6 +283,8 @@ Relief Attachment::relief() const { return state_->paused ? Relief::kAll : state
 
 uint64_t Attachment::relieved_ns() const { return state_->relieved_ns; }
 
+uint64_t Attachment::resume_ns() const { return state_->resume_ns; }
+
 bool Attachment::is_resume_due(uint64_t now_ns) const {
   return state_->paused && now_ns >= state_->resume_ns;
 }

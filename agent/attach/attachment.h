@@ -176,6 +176,8 @@ class Attachment {
   [[nodiscard]] uint64_t relieved_ns() const;
   // Whether a pause (kAll) is over; each is twice as long as the one before.
   [[nodiscard]] bool is_resume_due(uint64_t now_ns) const;
+  // When a pause is to end. REQUIRES: relief() is kAll.
+  [[nodiscard]] uint64_t resume_ns() const;
   // Puts the probes back; those of kNone that no lesser relief took off. When that fails the pause
   // goes on.
   Status resume(uint64_t now_ns);

@@ -43,6 +43,12 @@ void add_container(JsonObject& event, const Target& target) {
   event.text("pod_uid", target.pod_uid);
 }
 
+void add_process(JsonObject& event, const Target& target, std::string_view comm) {
+  event.number("pid", static_cast<uint64_t>(target.pid));
+  event.text("comm", comm.empty() ? std::string_view(target.comm) : comm);
+  event.text("exe", target.exe);
+}
+
 // Without a thread where several took part.
 template <typename Record>
 void add_origin(JsonObject& event, const Record& record, std::optional<uint32_t> tid,
@@ -157,6 +163,37 @@ void add_advice(JsonObject& out, const SiteTotals& site) {
   if (given.added_bytes != 0) out.number("added_bytes", given.added_bytes);
 }
 
+void add_cause(JsonObject& object, const std::optional<PauseCause>& cause) {
+  if (!cause) return;
+  JsonObject by(object.member("cause"));
+  by.number("pid", static_cast<uint64_t>(cause->pid));
+  by.text("comm", cause->comm);
+}
+
+void add_paused(std::string& out, const WatchTimes::Total& paused) {
+  JsonObject object(out);
+  object.number("pid", static_cast<uint64_t>(paused.pid));
+  object.text("comm", paused.comm);
+  object.text("exe", paused.exe);
+  object.number("present_ns", paused.present_ns);
+  object.number("watched_ns", paused.watched_ns);
+  object.text("reason", "overhead_budget");
+  add_cause(object, paused.cause);
+}
+
+void add_inserts(std::string& out, const InsertCounts& counts) {
+  JsonObject object(out);
+  object.text("process", counts.process);
+  object.text("runtime", counts.runtime);
+  object.text("map_type", counts.map_type);
+  object.number("inserts", counts.count);
+  if (!counts.timed) return;
+  object.number("steady", counts.steady);
+  object.number("steady_ns", counts.steady_ns);
+  object.number("during_resize", counts.during_resize);
+  object.number("during_resize_ns", counts.during_resize_ns);
+}
+
 }  // namespace
 
 void append_resize_json(std::string& out, const Resize& resize, std::string_view time) {
@@ -254,6 +291,27 @@ void append_target_json(std::string& out, const Target& target, std::string_view
   });
 }
 
+void append_pause_json(std::string& out, const Pause& pause, std::string_view time) {
+  JsonObject event(out);
+  event.text("event", "pause");
+  event.text("time", time);
+  add_process(event, *pause.target, {});
+  add_container(event, *pause.target);
+  event.text("state", pause.begins ? "begin" : "end");
+  event.number("time_ns", pause.time_ns);
+  event.number("until_ns", pause.until_ns);
+  event.text("reason", "overhead_budget");
+  add_cause(event, pause.cause);
+}
+
+void append_inserts_json(std::string& out, const InsertReport& report, std::string_view time) {
+  JsonObject event(out);
+  event.text("event", "inserts");
+  event.text("time", time);
+  event.number("time_ns", report.time_ns);
+  add_array(event, "inserts", report.counts, add_inserts);
+}
+
 void append_site_json(std::string& out, const SiteTotals& site) {
   JsonObject object(out);
   object.text("process", site.process);
@@ -295,6 +353,9 @@ void append_summary_json(std::string& out, const Summary& summary, std::string_v
   event.number("watched_ns", summary.watched_ns);
   add_array(event, "targets", summary.targets, add_target_totals);
   add_array(event, "sites", summary.sites, append_site_json);
+  if (!summary.paused.empty()) add_array(event, "paused", summary.paused, add_paused);
+  if (!summary.inserts.empty()) add_array(event, "inserts", summary.inserts, add_inserts);
+  if (summary.hidden != 0) event.number("hidden_resizes", summary.hidden);
   JsonObject lost(event.member("lost"));
   for (const auto& [reason, count] : summary.lost) {
     if (count != 0) lost.number(reason, count);

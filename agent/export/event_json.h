@@ -23,8 +23,14 @@
 //            second{…}. time and comm are of the second, who came in while the first was inside.
 //   doubling event time pid comm exe runtime version map{} old_slots new_slots splits begin_ns
 //            end_ns stall_ns. time is that of the last split.
+//   pause    event time pid comm exe runtime version state time_ns until_ns reason cause{pid comm}.
+//            state is begin or end; between them the process is not watched. cause is there when
+//            another process that runs the same file is why.
+//   inserts  event time time_ns inserts[]: once a second with --mode inserts, since the agent began
 //   target   event time pid comm exe build_id runtime version state probes reason unseen[]
-//   summary  event time watched_ns targets[] sites[] lost{reason: count}
+//   summary  event time watched_ns targets[] sites[] paused[] inserts[] hidden_resizes lost{reason:
+//            count}. hidden_resizes had no line because of --min-stall; paused, inserts and
+//            hidden_resizes are there when there were any.
 //   frame    function file line; where the function is not known instead addr and module.
 //            site is the frame of the call site, absent when that is not known; stack[] all frames,
 //            innermost first, of this resize or of the last one of the same call site and map type,
@@ -39,6 +45,10 @@
 //            largest_reserve maps_smaller added_bytes} when a map grew there (agent/model/advice.h
 //            says what is counted): made for `reserve` entries, the fewest that do it, a map holds
 //            `holds`. standard_library and at_init are there only when they are true.
+//   paused of summary: pid comm exe present_ns watched_ns reason cause{pid comm}: those that were
+//            not watched all the time that they were there.
+//   inserts: process runtime map_type inserts, and where they are timed steady steady_ns
+//            during_resize during_resize_ns: how many, and how long all of them took.
 //   target of summary: pid comm exe runtime resizes fatals races stall_ns wall_ns blocked_ns, and
 //            promotions misses rebuilds expansions likewise.
 //
@@ -49,6 +59,8 @@
 #include <string_view>
 
 #include "agent/export/summary.h"
+#include "agent/model/insert_report.h"
+#include "agent/model/pause.h"
 #include "agent/model/resize.h"
 #include "agent/model/site_table.h"
 
@@ -60,6 +72,8 @@ void append_fatal_json(std::string& out, const Fatal& fatal, std::string_view ti
 void append_race_json(std::string& out, const Race& race, std::string_view time);
 void append_doubling_json(std::string& out, const Doubling& doubling, std::string_view time);
 void append_target_json(std::string& out, const Target& target, std::string_view time);
+void append_pause_json(std::string& out, const Pause& pause, std::string_view time);
+void append_inserts_json(std::string& out, const InsertReport& report, std::string_view time);
 void append_summary_json(std::string& out, const Summary& summary, std::string_view time);
 void append_site_json(std::string& out, const SiteTotals& site);
 

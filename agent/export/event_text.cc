@@ -12,8 +12,6 @@
 namespace mapscope {
 namespace {
 
-constexpr size_t kTypeWidth = 40;
-
 uint64_t time_since(uint64_t now_ns, uint64_t then_ns) {
   return now_ns - std::min(now_ns, then_ns);
 }
@@ -36,10 +34,10 @@ std::string writer_text(uint64_t goid, uint32_t tid) {
                    : fmt::format("goroutine {} (thread {})", goid, tid);
 }
 
-std::string map_text(uint64_t address, std::string_view type) {
+std::string map_text(uint64_t address, std::string_view type, size_t longest) {
   std::string text = "map";
   if (address != 0) text += fmt::format(" {:#x}", address);
-  if (!type.empty()) text += ' ' + shorten_middle(printable(type), kTypeWidth);
+  if (!type.empty()) text += ' ' + shorten_middle(printable(type), longest);
   return text;
 }
 
@@ -57,11 +55,11 @@ std::string fatal_text(const Fatal& fatal) {
                      last_growth_text(fatal));
 }
 
-RaceText race_text(const Race& race) {
+RaceText race_text(const Race& race, size_t longest) {
   const Writer& first = race.first;
   const Writer& second = race.second;
   return {fmt::format("{} writes {} at {}", writer_text(second.goid, second.tid),
-                      map_text(race.map_addr, race.map_type), site_text(second.stack, 0)),
+                      map_text(race.map_addr, race.map_type, longest), site_text(second.stack, 0)),
           fmt::format("{} has been writing it for {} at {}", writer_text(first.goid, first.tid),
                       human_duration(time_since(second.begin_ns, first.begin_ns)),
                       site_text(first.stack, 0))};

@@ -12,10 +12,13 @@
 
 namespace mapscope {
 
+inline constexpr size_t kWhole = std::string::npos;
+
 // "goroutine 18 (thread 4246)", or "thread 4246" where there is no goroutine.
 std::string writer_text(uint64_t goid, uint32_t tid);
 // "map 0xc000123000 map[string]int"; what is unknown is left out.
-std::string map_text(uint64_t address, std::string_view type);
+// `longest`: characters of the type, which is cut in its middle.
+std::string map_text(uint64_t address, std::string_view type, size_t longest = kWhole);
 // The call site (agent/export/place.h); without one the caller's address.
 std::string site_text(const StackPtr& stack, uint64_t caller);
 
@@ -27,7 +30,7 @@ struct RaceText {
   std::string second;
   std::string first;
 };
-RaceText race_text(const Race& race);
+RaceText race_text(const Race& race, size_t longest = kWhole);
 // "store (pid 4242)"
 std::string target_name(const Target& target);
 

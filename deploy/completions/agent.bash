@@ -28,14 +28,14 @@ _mapscope_agent() {
     [[ $previous != = ]] || previous=${COMP_WORDS[COMP_CWORD - 2]}
     case $previous in
         --mode) words='resizes inserts races' ;;
-        --events) words='text json none' ;;
+        --events) words='text summary json none' ;;
         --log.level) words='debug info warn error' ;;
         --log.format) words='text json' ;;
         --attach-method) words='auto multi perf' ;;
         --pid) words=$(cd /proc && printf '%s ' [0-9]*) ;;
         --comm | --exclude) words=$(cat /proc/[0-9]*/comm 2>/dev/null | sort -u) ;;
         --user) words=$(compgen -u) ;;
-        --exe | --web.config.file | --cri.socket) COMPREPLY=($(compgen -f -- "$word")) && return ;;
+        --exe | --web.config.file | --cri.socket | --output | -o) COMPREPLY=($(compgen -f -- "$word")) && return ;;
         *)
             words=$(_mapscope_agent_options "$agent" $command)
             [[ -n $command ]] || words+=' inspect doctor --'

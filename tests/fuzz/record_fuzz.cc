@@ -145,8 +145,9 @@ void feed(Input input) {
   queue.take(batch);
   require(batch.bytes() <= kQueueBytes);
   static Symbolizer symbolizer = Symbolizer::create().value();
-  const EventFormat events = input[0] % 2 == 0 ? EventFormat::kText : EventFormat::kJson;
-  Pipeline pipeline(scene().targets, scene().descriptors, symbolizer, events);
+  DisplayOptions display;
+  display.events = input[0] % 2 == 0 ? EventFormat::kText : EventFormat::kJson;
+  Pipeline pipeline(scene().targets, scene().descriptors, symbolizer, display);
   pipeline.handle(batch, [](const ms_process_record&) {});
   require(pipeline.tick().ok());
   pipeline.finish({});

@@ -79,7 +79,7 @@ TEST(Mistake, UnknownCommand) {
 
 TEST(Mistake, UnknownChoice) {
   expect_refusal({"--events", "yaml", "--pid", "1"}, kUsage,
-                 "--events: 'yaml' is none of: text, json, none");
+                 "--events: 'yaml' is none of: text, summary, json, none");
   expect_refusal({"--mode", "growths", "--pid", "1"}, kUsage,
                  "--mode: 'growths' is none of: resizes, inserts, races");
 }

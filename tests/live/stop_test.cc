@@ -8,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "agent/base/unique_fd.h"
@@ -16,6 +15,7 @@
 #include "tests/support/live_agent.h"
 #include "tests/support/live_target.h"
 #include "tests/support/poll.h"
+#include "tests/support/process_status.h"
 
 namespace mapscope::test {
 namespace {
@@ -73,22 +73,12 @@ TEST(Stop, TimeIsOverDespiteSlowSymbols) {
   EXPECT_LT(Clock::now() - begun, std::chrono::seconds(2) + bound());
 }
 
-// Whether the process has a handler of its own for SIGTERM.
-bool handles_sigterm(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("SigCgt:\t"))
-      return (std::stoull(line.substr(8), nullptr, 16) & (1U << (SIGTERM - 1))) != 0;
-  }
-  return false;
-}
-
 // The command is ended, too, and ends in good order.
 TEST(Stop, CommandIsEndedDespiteSlowSymbols) {
   LiveAgent agent({"--", target_path(), "--seconds", "600"}, with_slow_symbols());
   ASSERT_TRUE(poll_until([&] { return !agent.events("target").empty(); }));
   const int command = agent.events("target").front().at("pid");
-  ASSERT_TRUE(poll_until([&] { return handles_sigterm(command); }));
+  ASSERT_TRUE(poll_until([&] { return keeps_back(command, SIGTERM); }));
   const auto asked = Clock::now();
   agent.process().signal(SIGTERM);
   EXPECT_EQ(agent.wait(), 0) << agent.process().err().text();

@@ -28,6 +28,12 @@ inline std::vector<std::map<std::string, std::string>> thread_status(pid_t pid) 
   return out;
 }
 
+// Whether its threads block a signal, as a program does that takes it when it is ready to.
+inline bool keeps_back(pid_t pid, int signal) {
+  const std::string mask = thread_status(pid).front().at("SigBlk");
+  return (std::stoull(mask, nullptr, 16) >> (signal - 1) & 1) != 0;
+}
+
 // A set of capabilities as status has it.
 inline uint64_t capability_bits(const std::map<std::string, std::string>& status,
                                 const std::string& field) {

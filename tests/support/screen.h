@@ -2,14 +2,18 @@
 // tests/support/screen.h – what a TerminalView writes, as lines.
 #pragma once
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/base/unique_fd.h"
+#include "agent/export/resize_row.h"
 #include "agent/export/terminal_view.h"
 
 namespace mapscope {
@@ -17,33 +21,38 @@ namespace mapscope {
 // A view that writes to memory.
 class Screen {
  public:
-  explicit Screen(TerminalOptions options = {})
-      : file_(open_memstream(&text_, &size_)), view_(file_, options, WallClock(uint64_t{0})) {}
-  Screen(const Screen&) = delete;
-  Screen& operator=(const Screen&) = delete;
-  Screen(Screen&&) = delete;
-  Screen& operator=(Screen&&) = delete;
-  ~Screen() {
-    std::fclose(file_);
-    std::free(text_);
-  }
+  explicit Screen(TerminalOptions options = {140})
+      : file_(memfd_create("screen", MFD_CLOEXEC)),
+        view_(file_.get(), options, WallClock(uint64_t{0})),
+        legend_(wrap(row_legend(row_columns(options.width, false, true)), options.width, 4)) {}
+
   TerminalView& view() { return view_; }
+  // All of it. Writes what the view still holds.
   std::string text() {
-    std::fflush(file_);
-    return {text_, size_};
+    [[maybe_unused]] const Status written = view_.tick(0);
+    struct stat facts {};
+    fstat(file_.get(), &facts);
+    std::string text(static_cast<size_t>(facts.st_size), ' ');
+    text.resize(static_cast<size_t>(pread(file_.get(), text.data(), text.size(), 0)));
+    return text;
   }
+  // Without the legend.
   std::vector<std::string> lines() {
     std::vector<std::string> all;
     std::istringstream stream(text());
-    for (std::string line; std::getline(stream, line);) all.push_back(line);
+    for (std::string line; std::getline(stream, line);) {
+      const bool of_legend = std::any_of(legend_.begin(), legend_.end(), [&](const auto& part) {
+        return line.find(part) != std::string::npos;
+      });
+      if (!of_legend) all.push_back(line);
+    }
     return all;
   }
 
  private:
-  char* text_ = nullptr;
-  size_t size_ = 0;
-  std::FILE* file_;
+  UniqueFd file_;
   TerminalView view_;
+  std::vector<std::string> legend_;
 };
 
 inline size_t count_lines(const std::vector<std::string>& lines, std::string_view part) {

@@ -56,7 +56,7 @@ TEST(Race, UnknownOfAWriterIsAbsent) {
 }
 
 TEST(Race, IsTwoRedLines) {
-  Screen screen({140, true});
+  Screen screen({kUnlimited, true});
   Sample sample;
   Stack other = sample.stack;
   other.frames[1].line = 77;
@@ -76,7 +76,7 @@ TEST(Race, IsTwoRedLines) {
 }
 
 TEST(Race, WriterWithoutAGoroutineIsAThread) {
-  Screen screen;
+  Screen screen({kUnlimited});
   Sample sample;
   sample.race.first.goid = sample.race.second.goid = 0;
   sample.race.first.stack = nullptr;
@@ -98,7 +98,7 @@ TEST(Race, FloodIsCutAndCounted) {
   // They do not take the place of resizes.
   sample.resize.begin_ns = kSecondNs;
   screen.view().row(sample.resize);
-  screen.view().tick(2 * kSecondNs);
+  ASSERT_TRUE(screen.view().tick(2 * kSecondNs));
   EXPECT_EQ(count_lines(screen.lines(), "race: goroutine"), 10U);
   EXPECT_EQ(count_lines(screen.lines(), "… and 90 more races"), 1U);
   EXPECT_EQ(count_lines(screen.lines(), "512→1Ki"), 1U);
@@ -110,8 +110,7 @@ TEST(Race, HostileTypeIsEscaped) {
   sample.race.map_type = "map[\x1b[2J\n]" + std::string(500, 'x');
   screen.view().row(sample.race);
   EXPECT_EQ(screen.text().find('\x1b'), std::string::npos);
-  EXPECT_EQ(screen.lines().size(), 2U);
-  EXPECT_LT(character_count(screen.lines()[0]), 200U);
+  for (const std::string& line : screen.lines()) EXPECT_LE(character_count(line), 140U) << line;
 }
 
 TEST(Race, IsCountedByMapType) {
@@ -135,7 +134,7 @@ TEST(Race, IsAddedToItsTarget) {
   sites.add(sample.race);
   EXPECT_EQ(sites.targets()[0].races, 1U);
   const auto lines = summary_lines({sites.targets(), sites.sites(), {}, kSecondNs}, 140);
-  EXPECT_EQ(lines.back(), "0 resizes of 1 target in 1.00 s; 1 race.");
+  EXPECT_EQ(lines.back(), "No map grew in 1.00 s in store/4242; 1 race.");
 }
 
 }  // namespace
