@@ -33,9 +33,11 @@ void expect_truth(LiveAgent& agent, const std::string& truth, pid_t pid) {
 // What stands before a program on a command line, and executes it.
 class CommandBefore : public testing::TestWithParam<std::vector<std::string>> {};
 
+// 0 when the agent has ended before.
 pid_t await_ready_line(LiveAgent& agent) {
   pid_t pid = 0;
   (void)poll_until([&] {
+    if (!agent.process().running()) return true;
     const std::string text = agent.process().out().text();
     const size_t at = text.find("ready ");
     if (at == std::string::npos || text.find('\n', at) == std::string::npos) return false;
@@ -52,6 +54,7 @@ TEST_P(CommandBefore, AProgramIsNotWhatIsWatched) {
   for (const std::string& word : load(directory / "truth")) arguments.push_back(word);
   LiveAgent agent(arguments, LiveAgent::Until::kStarted);
   const pid_t pid = await_ready_line(agent);
+  ASSERT_NE(pid, 0) << agent.process().err().text();
   ASSERT_TRUE(await_attached(agent, pid)) << agent.process().err().text();
   agent.process().write_input("\n");
   ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
