@@ -302,15 +302,29 @@ size_t Watcher::attached() const {
   return watched_.size();
 }
 
+ProcessLabels Watcher::Watched::labels_of(const Runtime* runtime) const {
+  ProcessLabels of_file = labels;
+  if (runtime != nullptr) of_file.runtime = runtime->name;
+  return of_file;
+}
+
+const Runtime* Watcher::runtime_of(const Watched& watched, const ProgramTypes* file) {
+  const auto binary = std::ranges::find_if(
+      watched.binaries, [&](const auto& known) { return known->types.get() == file; });
+  return binary == watched.binaries.end() ? nullptr : (*binary)->planned->info->runtime;
+}
+
 void Watcher::add_inserts(uint32_t id, const Watched& watched,
                           const std::vector<ms_insert_type>& types, InsertTotals& totals) const {
   if (const uint64_t untyped = programs_->read_inserts(watched.slot); untyped != 0) {
-    totals[{watched.labels, ""}].count += untyped;
+    totals[{watched.labels_of(runtime_of(watched, nullptr)), ""}].count += untyped;
   }
   for (const ms_insert_type& entry : types) {
     if (entry.target != id) continue;
-    const GoMapType* type = watched.loaded->find_type(entry.type);
-    InsertTotal& total = totals[{watched.labels, type == nullptr ? std::string() : type->name}];
+    const auto [type, file] = watched.loaded->find_type(entry.type);
+    const Runtime* runtime = file == nullptr ? nullptr : runtime_of(watched, file);
+    InsertTotal& total =
+        totals[{watched.labels_of(runtime), type == nullptr ? std::string() : type->name}];
     total.timed = true;
     total.count += entry.count;
     for (size_t phase = 0; phase < MS_INSERT_PHASES; ++phase) {
@@ -356,9 +370,11 @@ void Watcher::add_stats(SelfStats& stats) const {
   const std::lock_guard lock(mutex_);
   std::map<ProcessLabels, double> pending;
   for (const auto& [id, watched] : watched_) pending[watched.labels] += 0;
-  for (const uint32_t id : programs_->read_open_targets()) {
-    const auto found = watched_.find(id);
-    if (found != watched_.end()) ++pending[found->second.labels];
+  for (const Programs::OpenResize& open : programs_->read_open_resizes()) {
+    const auto found = watched_.find(open.target);
+    const DescriptorTable::Entry* entry = descriptors_->find(open.descriptor);
+    if (found == watched_.end() || entry == nullptr || entry->runtime == nullptr) continue;
+    ++pending[found->second.labels_of(entry->runtime)];
   }
   stats.probes.push_back({"attached", probe_count()});
   const std::vector<uint64_t> hits = programs_->read_hits(descriptors_->size());

@@ -103,6 +103,9 @@ class Watcher {
     std::shared_ptr<LoadedPrograms> loaded;
     bool paused = false;  // and that was reported
     std::optional<EnabledTarget> enabled;
+
+    // Of what a file of that room counts; nullptr: not known which.
+    [[nodiscard]] ProcessLabels labels_of(const Runtime* runtime) const;
   };
   // Whose probes cost too much; it may be gone before the pause ends.
   struct PauseOrigin {
@@ -122,6 +125,8 @@ class Watcher {
   Status attach(Target& target, const Process& process, const PlannedProcess& planned);
   // REQUIRES: mutex_. Adds the probes of one file, its own or those that others share already.
   Status attach_file(Target& target, const std::shared_ptr<KnownBinary>& binary, Watched& watched);
+  // The room of a Go file by its types, or of the native one (nullptr); nullptr: there is none.
+  static const Runtime* runtime_of(const Watched& watched, const ProgramTypes* file);
   // Adds what one target has inserted so far.
   void add_inserts(uint32_t id, const Watched& watched, const std::vector<ms_insert_type>& types,
                    InsertTotals& totals) const;

@@ -348,16 +348,22 @@ void Programs::clear_insert_types(uint32_t id) {
     log_warn("{}", system_error("cannot clear the inserts of a target", -failed).text);
 }
 
-std::vector<uint32_t> Programs::read_open_targets() const {
+std::vector<Programs::OpenResize> Programs::read_open_resizes() const {
   const int fd = bpf_map__fd(skeleton_->maps.open_resizes);
-  std::vector<uint32_t> ids;
+  std::vector<OpenResize> resizes;
+  // The record is the first of what is kept.
+  std::vector<char> value(bpf_map__value_size(skeleton_->maps.open_resizes));
   ms_open_key key{};
   for (int found = bpf_map_get_next_key(fd, nullptr, &key);
-       found == 0 && ids.size() < limits_.open_resizes;
+       found == 0 && resizes.size() < limits_.open_resizes;
        found = bpf_map_get_next_key(fd, &key, &key)) {
-    ids.push_back(key.target);
+    // It may have ended meanwhile.
+    if (bpf_map_lookup_elem(fd, &key, value.data()) != 0) continue;
+    ms_resize_record record{};
+    std::memcpy(&record, value.data(), sizeof(record));
+    resizes.push_back({key.target, record.begin_descriptor});
   }
-  return ids;
+  return resizes;
 }
 
 }  // namespace mapscope

@@ -106,8 +106,11 @@ class Programs {
   [[nodiscard]] std::vector<ms_insert_type> read_insert_types() const;
   // Makes room for the types of others. REQUIRES: hits of the target do not count any more.
   void clear_insert_types(uint32_t id);
-  // Open resizes by target id, in the order of the map.
-  [[nodiscard]] std::vector<uint32_t> read_open_targets() const;
+  struct OpenResize {
+    uint32_t target;
+    uint32_t descriptor;  // of the probe that began it
+  };
+  [[nodiscard]] std::vector<OpenResize> read_open_resizes() const;
 
  private:
   Programs(SkeletonPtr<mapscope_bpf> skeleton, const Limits& limits, AttachMethod method,

@@ -29,11 +29,12 @@ std::vector<LoadedPrograms::Loaded> LoadedPrograms::all() const {
   return loaded_;
 }
 
-const GoMapType* LoadedPrograms::find_type(uint64_t address) const {
+LoadedPrograms::Type LoadedPrograms::find_type(uint64_t address) const {
   for (const Loaded& loaded : all()) {
-    if (const GoMapType* type = loaded.types->find(address - loaded.bias)) return type;
+    if (const GoMapType* type = loaded.types->find(address - loaded.bias))
+      return {type, loaded.types.get()};
   }
-  return nullptr;
+  return {};
 }
 
 std::optional<GoFunction> LoadedPrograms::function_at(uint64_t address) const {

@@ -46,8 +46,12 @@ class LoadedPrograms {
 
   // `bias`: what the process' addresses are above those of the file.
   void add(const std::shared_ptr<ProgramTypes>& types, uint64_t bias);
-  // nullptr: no map type of any. Valid as long as the object.
-  const GoMapType* find_type(uint64_t address) const;
+  struct Type {
+    const GoMapType* type = nullptr;     // nullptr: no map type of any
+    const ProgramTypes* file = nullptr;  // that it is of
+  };
+  // Valid as long as the object.
+  [[nodiscard]] Type find_type(uint64_t address) const;
   [[nodiscard]] std::optional<GoFunction> function_at(uint64_t address) const;
   // The path of the main module of the file whose code this is; "" unknown, or in none of them.
   [[nodiscard]] std::string main_module(uint64_t address) const;

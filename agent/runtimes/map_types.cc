@@ -5,7 +5,7 @@ namespace mapscope {
 
 const GoMapType* MapTypes::find(uint64_t address) {
   if (const GoMapType* type = own_->find(address - bias_)) return type;
-  return loaded_ == nullptr ? nullptr : loaded_->find_type(address);
+  return loaded_ == nullptr ? nullptr : loaded_->find_type(address).type;
 }
 
 std::optional<GoFunction> MapTypes::function_at(uint64_t address) const {

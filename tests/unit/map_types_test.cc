@@ -65,8 +65,8 @@ TEST_F(MapTypesTest, FunctionsAndFramesAreThoseOfTheFileAroundTheAddress) {
 
 TEST_F(MapTypesTest, FileThatIsFoundElsewhereHasMoved) {
   loaded_->add(second_, 0x5000);
-  EXPECT_EQ(loaded_->find_type(kSecondBias + GoImage::vaddr(classic_.map_type)), nullptr);
-  EXPECT_NE(loaded_->find_type(0x5000 + GoImage::vaddr(classic_.map_type)), nullptr);
+  EXPECT_EQ(loaded_->find_type(kSecondBias + GoImage::vaddr(classic_.map_type)).type, nullptr);
+  EXPECT_NE(loaded_->find_type(0x5000 + GoImage::vaddr(classic_.map_type)).type, nullptr);
 }
 
 }  // namespace
