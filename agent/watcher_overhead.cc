@@ -37,7 +37,7 @@ std::string step_name(Relief relief) {
 std::string consequence(Relief relief) {
   switch (relief) {
     case Relief::kStacks:
-      return "whole stacks are no longer sampled; call sites are known without";
+      return "no whole stacks for a while; call sites are known without";
     case Relief::kTimes:
       return "how long inserts are held up is no longer measured";
     default:
@@ -138,6 +138,7 @@ void Watcher::resume_paused(uint64_t now_ns) {
   bool resumed = false;
   for (const auto& [id, watched] : watched_) {
     for (const auto& attachment : watched.attachments) {
+      attachment->resume_stacks(now_ns);
       if (!attachment->is_resume_due(now_ns)) continue;
       expire_open_resizes(*attachment);
       if (auto done = attachment->resume(now_ns); !done) {

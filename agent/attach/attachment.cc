@@ -152,11 +152,13 @@ struct Attachment::State {
   std::map<uint8_t, SiteGroup> groups;  // by kind of probe
   std::vector<AttachedLink> links;
   Relief lasting = Relief::kNone;  // not undone by resume()
-  bool no_stacks = false;          // likewise
+  bool no_stacks = false;
   bool paused = false;
   uint64_t relieved_ns = 0;
-  uint64_t resume_ns = 0;
+  uint64_t resume_ns = 0;         // of the probes
+  uint64_t stacks_resume_ns = 0;  // of whole stacks
   uint64_t pause_ns = kFirstPauseNs;
+  uint64_t stacks_pause_ns = kFirstStackPauseNs;
 
   Status attach_all();
   Status prepare();
@@ -165,7 +167,7 @@ struct Attachment::State {
   Status write_descriptors();
   Status put_back();
   // Returns whether there were any.
-  bool stop_stacks();
+  bool stop_stacks(uint64_t now_ns);
   Status attach_group(uint8_t kind, const SiteGroup& group);
   // Those that come off at a relief; they are no longer held here.
   std::vector<LinkPtr> take_links(Relief relief);
@@ -289,16 +291,27 @@ bool Attachment::is_resume_due(uint64_t now_ns) const {
   return state_->paused && now_ns >= state_->resume_ns;
 }
 
-bool Attachment::State::stop_stacks() {
-  const bool has_any = !no_stacks && planned->go != nullptr;
-  no_stacks = planned->go != nullptr;
+bool Attachment::State::stop_stacks(uint64_t now_ns) {
   lasting = std::max(lasting, Relief::kStacks);
-  return has_any && write_descriptors();
+  if (no_stacks || planned->go == nullptr) return false;
+  no_stacks = true;
+  stacks_resume_ns = now_ns + stacks_pause_ns;
+  stacks_pause_ns = std::min(2 * stacks_pause_ns, kLongestPauseNs);
+  return write_descriptors().ok();
+}
+
+bool Attachment::resume_stacks(uint64_t now_ns) {
+  // What has had more than that taken off keeps the little that it costs.
+  if (relief() != Relief::kStacks || !state_->no_stacks || now_ns < state_->stacks_resume_ns)
+    return false;
+  state_->no_stacks = false;
+  state_->lasting = Relief::kNone;
+  return state_->write_descriptors().ok();
 }
 
 bool Attachment::relieve(Relief relief, uint64_t now_ns) {
   if (relief == Relief::kStacks) {
-    if (!state_->stop_stacks()) return false;
+    if (!state_->stop_stacks(now_ns)) return false;
     state_->relieved_ns = now_ns;
     return true;
   }

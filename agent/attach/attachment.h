@@ -144,6 +144,7 @@ class EnabledTarget {
 inline constexpr int kEveryProcess = -1;
 inline constexpr uint64_t kFirstPauseNs = 60'000'000'000;
 inline constexpr uint64_t kLongestPauseNs = 60 * kFirstPauseNs;
+inline constexpr uint64_t kFirstStackPauseNs = 10'000'000'000;
 
 // What may be taken off while the rest stays, from the least to the most.
 enum class Relief {
@@ -174,6 +175,9 @@ class Attachment {
   bool relieve(Relief relief, uint64_t now_ns);
   // When that last took anything off.
   [[nodiscard]] uint64_t relieved_ns() const;
+  // Samples whole stacks again, ten seconds after these alone came off, then twenty, … Returns
+  // whether it did.
+  bool resume_stacks(uint64_t now_ns);
   // Whether a pause (kAll) is over; each is twice as long as the one before.
   [[nodiscard]] bool is_resume_due(uint64_t now_ns) const;
   // When a pause is to end. REQUIRES: relief() is kAll.

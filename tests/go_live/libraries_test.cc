@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -25,7 +27,11 @@ constexpr int kTries = 10;
 // A C program that loads Go libraries, and the agent that watches it from before.
 class Host {
  public:
-  Host() : agent_({"--pid", program_.pid_text()}) {}
+  explicit Host(std::vector<std::string> options = {})
+      : agent_([&] {
+          options.insert(options.end(), {"--pid", program_.pid_text()});
+          return options;
+        }()) {}
 
   [[nodiscard]] LiveAgent& agent() { return agent_; }
   [[nodiscard]] ChildProcess& process() { return program_.process(); }
@@ -94,6 +100,63 @@ TEST_P(TwoGoLibraries, AreEachReadAsTheyAre) {
       EXPECT_EQ(event.at("goroutine").at("status"), "running") << event;
       EXPECT_EQ(event.at("goroutine").at("start_function"), "main.MapscopeGrow.func1") << event;
     }
+  }
+}
+
+TEST_P(TwoGoLibraries, InsertsAreOfTheRoomOfTheirFile) {
+  const TemporaryDirectory directory;
+  Host host({"--mode", "inserts"});
+  for (const GoFixture& fixture : fixtures_) ASSERT_TRUE(host.loads(fixture));
+  for (const GoFixture& fixture : fixtures_) {
+    ASSERT_TRUE(host.obeys("call " + fixture.program("library.so") + " MapscopeGrow " +
+                           (directory / fixture.version)))
+        << host.process().err().text();
+  }
+  for (const std::string runtime : {"go_classic", "go_swiss"}) {
+    EXPECT_EQ(host.agent().metric("mapscope_inserts_total",
+                                  {"runtime=\"" + runtime + "\"", "map_type=\"map[int]int\""}),
+              2000U)
+        << runtime;
+  }
+}
+
+// What a few calls cost fits into what is saved up, what many at once cost does not.
+TEST_P(TwoGoLibraries, WholeStacksComeBackSomeTimeAfterABurst) {
+  const TemporaryDirectory directory;
+  Host host({"--overhead-budget", "0.05%"});
+  ASSERT_TRUE(host.loads(fixtures_[0]));
+  const auto metric = [&](const std::string& name, const std::string& label, const char* value) {
+    return host.agent().metric(name, {label + "=\"" + value + "\""});
+  };
+  const auto steps = [&](const char* step) {
+    return metric("mapscope_overhead_budget_reached_total", "step", step);
+  };
+  int calls = 0;
+  uint64_t growths = 0;
+  const auto grow = [&] {
+    const std::string truth = directory / std::to_string(calls++);
+    if (!host.obeys("call " + fixtures_[0].program("library.so") + " MapscopeGrow " + truth))
+      return false;
+    growths += read_go_truth(truth).finished.size();
+    return true;
+  };
+  // Once all growths are known there is no stack under way.
+  const auto stacks = [&] {
+    EXPECT_TRUE(
+        poll_until([&] { return metric("mapscope_records_total", "type", "resize") == growths; }));
+    return metric("mapscope_records_total", "type", "frames");
+  };
+  while (steps("stacks") == 0) {
+    ASSERT_LT(calls, 5000);
+    ASSERT_TRUE(grow());
+  }
+  const uint64_t in_burst = stacks();
+  ASSERT_TRUE(grow());
+  EXPECT_EQ(stacks(), in_burst);
+  while (stacks() == in_burst) {
+    ASSERT_EQ(steps("times") + steps("pause"), 0U);
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    ASSERT_TRUE(grow());
   }
 }
 
