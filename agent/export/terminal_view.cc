@@ -169,7 +169,6 @@ void TerminalView::row(const Resize& resize) {
   if (!admit(restructuring ? kRestructuringRows : kResizeRows,
              resize.begin_ns + resize.wall_ns.value_or(0)))
     return;
-  show_hidden();
   show_header(resize);
   put(resize_row(resize, columns_, std::string(clock_.time_of_day(resize.begin_ns)),
                  options_.width));

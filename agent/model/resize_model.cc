@@ -25,7 +25,8 @@ Error unknown(std::string_view what, uint32_t number) {
                                    std::to_string(number) + ", which is not known"};
 }
 
-void apply_times(const ms_resize_record& record, Resize& resize) {
+// `in_one_call`: what begins it returns when it has ended.
+void apply_times(const ms_resize_record& record, bool in_one_call, Resize& resize) {
   resize.begin_ns = record.begin_ns;
   if ((record.flags & MS_RESIZE_POINT) != 0) return;
   resize.wall_ns = record.end_ns - record.begin_ns;
@@ -33,8 +34,8 @@ void apply_times(const ms_resize_record& record, Resize& resize) {
   // unnoticed in a thread that could not be followed.
   if (record.sync_ns != 0) {
     resize.stall_ns = record.sync_ns - record.begin_ns;
-  } else if (record.end_tid == record.header.tid &&
-             (record.flags & MS_RESIZE_STATES_UNKNOWN) == 0) {
+  } else if (in_one_call || (record.end_tid == record.header.tid &&
+                             (record.flags & MS_RESIZE_STATES_UNKNOWN) == 0)) {
     resize.stall_ns = resize.wall_ns;
   }
   if ((record.flags & MS_RESIZE_STATES_UNKNOWN) != 0) return;
@@ -167,7 +168,7 @@ Result<Resize> ResizeModel::resize(const ms_resize_record& record) {
   resize.end_tid = record.end_tid;
   resize.comm = bounded(record.comm);
   apply_meaning(*meaning, resize);
-  apply_times(record, resize);
+  apply_times(record, probe->spec->descriptor.key_field == MS_NO_FIELD, resize);
   if ((record.flags & MS_RESIZE_BLOCKED_KNOWN) != 0)
     resize.blocked = {record.blocked_threads, record.blocked_ns};
   resize.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);

@@ -92,6 +92,16 @@ TEST_F(ResizeModelTest, StallIsUnknownWhenAnotherThreadEndedIt) {
   EXPECT_FALSE(resize->stall_ns.has_value());
 }
 
+TEST_F(ResizeModelTest, OneInsideACallStalledForAllOfItWhateverThreadEndedIt) {
+  spec_.descriptor.key_field = MS_NO_FIELD;
+  auto raw = record();
+  raw.end_tid = 12;
+  raw.flags = MS_RESIZE_STATES_UNKNOWN;
+  const auto resize = model_.resize(raw);
+  ASSERT_TRUE(resize.ok());
+  EXPECT_EQ(resize->stall_ns, 500U);
+}
+
 TEST_F(ResizeModelTest, UnknownThreadStatesAreAbsent) {
   auto raw = record();
   raw.flags = MS_RESIZE_STATES_UNKNOWN;

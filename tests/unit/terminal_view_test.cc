@@ -141,7 +141,7 @@ TEST(TerminalView, NothingIsCutWhereThereIsNoTerminal) {
     EXPECT_NE(text.find(part), std::string::npos) << part;
 }
 
-TEST(TerminalView, ShorterStallsAreCountedInPlaceOfTheirRows) {
+TEST(TerminalView, ShorterStallsAreCountedAndDoNotBreakUpTheRows) {
   Screen screen({.width = 100, .min_stall_ns = 1'000'000});
   Sample sample;
   sample.resize.stall_ns = 999'999;
@@ -152,6 +152,8 @@ TEST(TerminalView, ShorterStallsAreCountedInPlaceOfTheirRows) {
   sample.resize.stall_ns = 1'000'000;
   screen.view().row(sample.resize);
   EXPECT_EQ(count_lines(screen.lines(), "store.go:42"), 1U);
+  EXPECT_EQ(count_lines(screen.lines(), "shorter than 1.00 ms"), 1U);
+  ASSERT_TRUE(screen.view().tick(100 * kSecondNs));
   EXPECT_EQ(count_lines(screen.lines(), "… 1,234 shorter than 1.00 ms"), 1U);
   EXPECT_EQ(screen.view().hidden(), 1234U);
 }
