@@ -64,6 +64,12 @@ std::vector<Relocation> read_relocations(const ImageBytes& bytes, const LoadedSe
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const Relocation& a, const Relocation& b) { return a.offset < b.offset; });
+  // The last one of a word counts; none overlaps another, so that a block has a bound on them.
+  const auto repeated = std::unique(found.rbegin(), found.rend(),
+                                    [](const Relocation& kept, const Relocation& before) {
+                                      return before.offset + sizeof(before.value) > kept.offset;
+                                    });
+  found.erase(found.begin(), repeated.base());
   return found;
 }
 
