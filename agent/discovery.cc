@@ -234,12 +234,15 @@ void Discovery::forget_vanished() {
 
 void Discovery::drain_mappings(uint64_t now_ns) {
   if (!mappings_) return;
+  // A process that maps much is asked after once.
+  std::map<pid_t, bool> wanted;
   const bool complete = mappings_->drain([&](const MappingEvent& event) {
     if (event.pid == self_ || event.inode == 0) return;
     const auto empty = empty_.find({event.dev, event.inode, event.generation});
     if (empty != empty_.end() && empty->second > now_ns) return;
-    if (mapped_.contains(event.pid) || may_be_wanted(event.pid))
-      mapped_[event.pid].push_back(event);
+    const auto [verdict, is_new] = wanted.try_emplace(event.pid);
+    if (is_new) verdict->second = mapped_.contains(event.pid) || may_be_wanted(event.pid);
+    if (verdict->second) mapped_[event.pid].push_back(event);
   });
   if (!complete) mappings_lost_ = true;
 }

@@ -159,7 +159,7 @@ std::vector<pid_t> list_children(pid_t pid) {
 }
 
 bool is_descendant(pid_t pid, pid_t ancestor) {
-  constexpr int kMaxSteps = 1000;  // parents may change while they are read
+  constexpr int kMaxSteps = 64;  // parents may change while they are read
   for (int step = 0; step < kMaxSteps && pid > 1; ++step) {
     const auto text = read_bounded(proc_path(pid, "stat"), kMaxStatBytes);
     const auto stat = text ? parse_stat(*text) : std::nullopt;
