@@ -136,9 +136,11 @@ class Agent {
   }
 
  private:
-  // What the command gets when the agent ends before it: what the agent got, unless it has it too.
-  static int ending_signal(const Stop::Reason& reason) {
-    return reason.signal == 0 ? SIGTERM : reason.from_terminal ? 0 : reason.signal;
+  // What the command gets when the agent ends before it: what the agent got, unless the terminal
+  // has sent it that, too.
+  [[nodiscard]] int ending_signal(const Stop::Reason& reason) const {
+    if (reason.signal == 0) return SIGTERM;
+    return reason.from_terminal && child_->is_in_own_group() ? 0 : reason.signal;
   }
 
   // Its status is the agent's; 0 when it was ended because the time asked for was over.

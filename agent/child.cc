@@ -78,7 +78,9 @@ struct Failure {
 };
 
 bool change_user(const User& user) {
-  return ::setgroups(user.groups.size(), user.groups.data()) == 0 && ::setgid(user.gid) == 0 &&
+  // The kernel takes them away only from who was root.
+  return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+         ::setgroups(user.groups.size(), user.groups.data()) == 0 && ::setgid(user.gid) == 0 &&
          ::setuid(user.uid) == 0;
 }
 
@@ -169,6 +171,8 @@ void Child::reap_others() const {
     found = {};
   }
 }
+
+bool Child::is_in_own_group() const { return ::getpgid(pid_) == ::getpgid(0); }
 
 void Child::end(int signal) const {
   if (pid_ <= 0) return;

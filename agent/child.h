@@ -58,6 +58,8 @@ class Child {
   // Ends it if it still runs: by this signal, 0: it has it already; after two seconds by SIGKILL.
   // One that was never released has run no instruction of its own.
   void end(int signal) const;
+  // Whether a signal of the terminal reaches it as it reaches the agent.
+  [[nodiscard]] bool is_in_own_group() const;
   // As a shell says it: the exit status, or 128 + signal. REQUIRES: it has ended. Reaps it.
   int take_status();
 

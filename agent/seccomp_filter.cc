@@ -40,6 +40,7 @@ constexpr std::initializer_list<int> kAllowed = {
     SCMP_SYS(futex_waitv),
     SCMP_SYS(getcpu),
     SCMP_SYS(getpid),
+    SCMP_SYS(getpgid),
     SCMP_SYS(getppid),
     SCMP_SYS(gettid),
     SCMP_SYS(gettimeofday),

@@ -94,6 +94,14 @@ void Stop::take_signal() {
 }
 
 void Stop::escape(bool at_once) {
+  // Whatever holds up what follows, another signal ends it.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM}) {
+    sigaddset(&signals, number);
+    ::signal(number, SIG_DFL);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   const std::lock_guard lock(mutex_);
   if (escape_) escape_(reason(), at_once);
   ::_exit(signal_ == 0 ? 0 : 128 + signal_);
