@@ -45,23 +45,33 @@ bool can_lead_to_growth(std::string_view function) {
 }
 
 // A program with more pieces of it than fit keeps none: callers are then unknown, and never wrong.
-void put_runtime_text(const GoProgram& go, const Runtime& runtime, ms_image& image) {
+// Returns whether it could; else lines are known of sampled stacks only.
+bool put_runtime_text(const GoProgram& go, ms_image& image) {
   const GoText text = go.text();
-  if (text.end <= text.begin || text.end - text.begin > UINT32_MAX) return;
+  if (text.end <= text.begin || text.end - text.begin > UINT32_MAX) return false;
   image.text = text.begin;
   image.text_bytes = static_cast<uint32_t>(text.end - text.begin);
-  auto ranges = go.text_of([&](const std::string& name) { return runtime.is_map_code(name, {}); });
+  auto ranges = go.text_of([&](const std::string& name) { return is_go_map_code(name, {}); });
   if (ranges.size() >= MS_TEXT_RANGES) {
     ranges = go.text_of([&](const std::string& name) {
-      return runtime.is_map_code(name, {}) && can_lead_to_growth(name);
+      return is_go_map_code(name, {}) && can_lead_to_growth(name);
     });
   }
-  if (ranges.size() >= MS_TEXT_RANGES) return;
+  if (ranges.size() >= MS_TEXT_RANGES) return false;
   for (ms_text_range& range : image.runtime_text) range = {UINT32_MAX, UINT32_MAX};
   for (const GoText& range : ranges) {
     image.runtime_text[image.runtime_count++] = {static_cast<uint32_t>(range.begin - text.begin),
                                                  static_cast<uint32_t>(range.end - text.begin)};
   }
+  return true;
+}
+
+// A Go program that has a native map, too, is a Go program.
+const ProbePlan& main_plan(const PlannedFile& planned) {
+  const auto go = std::ranges::find_if(planned.plans, [](const ProbePlan& plan) {
+    return plan.runtime->is_map_code == is_go_map_code;
+  });
+  return go == planned.plans.end() ? planned.plans.front() : *go;
 }
 
 }  // namespace
@@ -116,11 +126,12 @@ std::shared_ptr<KnownBinary> KnownBinaries::plan(UniqueFd file, const std::strin
       return binary;
     }
     planned.image.goroutines = wire_layout(*goroutines);
-    put_runtime_text(*program->go, *planned.plans.front().runtime, planned.image);
+    if (!put_runtime_text(*program->go, planned.image))
+      binary->unseen.emplace_back("lines of growths whose whole stack is not sampled");
     planned.go = program->go;
     planned.types = binary->types = std::make_shared<ProgramTypes>(std::move(program->go));
   }
-  const ProbePlan& first = planned.plans.front();
+  const ProbePlan& first = main_plan(planned);
   planned.info = std::make_shared<const ProgramInfo>(ProgramInfo{
       path, first.build_id, first.match.version,
       binary->types == nullptr ? std::string_view() : "go", first.runtime, first.match.unverified});
