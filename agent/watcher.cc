@@ -159,6 +159,7 @@ Status Watcher::attach(Target& target, const Process& process, const PlannedProc
   auto slot = take_slot();
   if (!slot) return std::move(slot).error();
   Watched watched;
+  watched.pid = target.pid;
   watched.slot = *slot;
   watched.labels = {target.comm, std::string(target.runtime->name), target.container_id,
                     target.pod_uid};
@@ -274,6 +275,8 @@ void Watcher::forget(uint32_t id, bool is_gone) {
   add_inserts(id, watched, programs_->read_insert_types(), totals);
   past_inserts_.add(totals);
   guard_.forget(metered(id, watched));
+  for (const auto& attachment : watched.attachments)
+    if (attachment.use_count() == 1) origins_.erase(attachment.get());
   watched_.erase(found);
   programs_->clear_insert_types(id);
   free_slots_.push_back(slot);

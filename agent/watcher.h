@@ -98,6 +98,7 @@ class Watcher {
   struct Watched {
     std::vector<std::shared_ptr<KnownBinary>> binaries;
     std::vector<std::shared_ptr<Attachment>> attachments;
+    int pid = 0;
     uint32_t slot = 0;
     ProcessLabels labels;
     std::shared_ptr<LoadedPrograms> loaded;
@@ -137,9 +138,9 @@ class Watcher {
   // REQUIRES: mutex_. What has changed since the last call.
   std::vector<Pause> take_pauses(uint64_t now_ns);
   // REQUIRES: mutex_. What targets of this file have begun and nobody saw the end of.
-  void expire_open_resizes(const Attachment& attachment);
+  void drop_open_resizes(const Attachment& attachment);
   void count_probes();
-  [[nodiscard]] OverheadGuard::Metered metered(uint32_t id, const Watched& watched) const;
+  static OverheadGuard::Metered metered(uint32_t id, const Watched& watched);
   [[nodiscard]] std::vector<OverheadGuard::Metered> all_metered() const;
   [[nodiscard]] uint64_t probe_count() const;
   Result<uint32_t> take_slot();

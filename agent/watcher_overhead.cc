@@ -39,7 +39,7 @@ std::string consequence(Relief relief) {
     case Relief::kStacks:
       return "no whole stacks for a while; call sites are known without";
     case Relief::kTimes:
-      return "how long inserts are held up is no longer measured";
+      return "how long inserts are held up is not measured for a while";
     default:
       return "back to --mode resizes";
   }
@@ -47,9 +47,9 @@ std::string consequence(Relief relief) {
 
 }  // namespace
 
-OverheadGuard::Metered Watcher::metered(uint32_t id, const Watched& watched) const {
-  const Target* target = targets_->find(id);
-  return {id, target == nullptr ? 0 : target->pid, watched.slot, &watched.labels};
+// Of a scrape, too: targets_ is the main thread's.
+OverheadGuard::Metered Watcher::metered(uint32_t id, const Watched& watched) {
+  return {id, watched.pid, watched.slot, &watched.labels};
 }
 
 std::vector<OverheadGuard::Metered> Watcher::all_metered() const {
@@ -59,11 +59,11 @@ std::vector<OverheadGuard::Metered> Watcher::all_metered() const {
   return targets;
 }
 
-void Watcher::expire_open_resizes(const Attachment& attachment) {
+void Watcher::drop_open_resizes(const Attachment& attachment) {
   for (const auto& [id, watched] : watched_) {
     const bool holds = std::ranges::any_of(
         watched.attachments, [&](const auto& held) { return held.get() == &attachment; });
-    if (holds) expired_ += programs_->expire_open_resizes(id);
+    if (holds) programs_->expire_open_resizes(id);
   }
 }
 
@@ -114,7 +114,7 @@ void Watcher::relieve(const OverheadGuard::Excess& excess, uint64_t now_ns) {
       if (attachment->relief() >= relief || !attachment->relieve(relief, now_ns)) continue;
       relieved = true;
       if (relief != Relief::kAll) continue;
-      expire_open_resizes(*attachment);
+      drop_open_resizes(*attachment);
       origins_[attachment.get()] = {excess.id, excess.share, {}};
     }
   }
@@ -138,9 +138,9 @@ void Watcher::resume_paused(uint64_t now_ns) {
   bool resumed = false;
   for (const auto& [id, watched] : watched_) {
     for (const auto& attachment : watched.attachments) {
-      attachment->resume_stacks(now_ns);
+      resumed = attachment->resume_lasting(now_ns) || resumed;
       if (!attachment->is_resume_due(now_ns)) continue;
-      expire_open_resizes(*attachment);
+      drop_open_resizes(*attachment);
       if (auto done = attachment->resume(now_ns); !done) {
         log_warn("{}", printable(done.error().text));
         continue;

@@ -92,6 +92,8 @@ PROBE_PROGRAM(begin_resize, 1)
 	record->begin_descriptor = hit->index;
 	record->stack_id = stack_id;
 	fill_caller(record, hit, &record->goroutine);
+	if (hit->descriptor->flags & MS_SYNC_PROBED)
+		record->flags |= MS_RESIZE_SYNC_PROBED;
 	record->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	/* Last, so that what the probe itself cost is not in the resize. */

@@ -92,6 +92,7 @@ enum ms_descriptor_flags {
 	MS_QUIET = 2,		 /* an end without a begin is normal here */
 	MS_IF_SET = 4,		 /* zero_field must not be 0, instead of being 0 */
 	MS_NO_STACK = 8,	 /* the stack is not to be sampled */
+	MS_SYNC_PROBED = 16,	 /* of a begin: the end of its synchronous part is probed */
 	MS_SITE_CLASS_SHIFT = 6, /* above: what the kernel does with the probed instruction, for the meter */
 };
 
@@ -176,6 +177,7 @@ enum ms_resize_flags {
 	MS_RESIZE_BLOCKED_KNOWN = 4,   /* blocked_* are valid: the beginning thread's locks were looked at */
 	MS_RESIZE_STATES_OF_SYNC = 8,  /* state_ns, switches and faults end with the synchronous part */
 	MS_RESIZE_CALLER_IN_FILE = 16, /* caller is an address as in the file */
+	MS_RESIZE_SYNC_PROBED = 32, /* without sync_ns it has ended inside its synchronous part, or that was not seen */
 };
 
 struct ms_resize_record {

@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include "agent/runtimes/go_version.h"
+
 namespace mapscope {
 namespace {
 
@@ -30,19 +32,25 @@ Error attach_error(const std::string& image, bpf_program* program, int errno_val
   return error;
 }
 
-// What comes off at a relief.
-bool is_taken_off(uint8_t kind, Relief relief) {
-  switch (kind) {
-    case MS_PROBE_SYNC_END:
-    case MS_PROBE_INSERT_END:
-      return relief >= Relief::kTimes;
-    case MS_PROBE_INSERT:
-    case MS_PROBE_WRITE:
-    case MS_PROBE_WRITE_END:
-      return relief >= Relief::kMode;
-    default:
-      return relief == Relief::kAll;
-  }
+// What only adds how long inserts take.
+bool is_of_times(uint8_t kind) { return kind == MS_PROBE_SYNC_END || kind == MS_PROBE_INSERT_END; }
+
+bool is_of_mode(uint8_t kind) {
+  return kind == MS_PROBE_INSERT || kind == MS_PROBE_INSERT_END || kind == MS_PROBE_WRITE ||
+         kind == MS_PROBE_WRITE_END;
+}
+
+bool is_sync_end(const ms_descriptor& descriptor) { return descriptor.kind == MS_PROBE_SYNC_END; }
+
+// Whether the synchronous part of every resize has a probe at its end: none of those could be put
+// where the plan wants it is left out.
+bool ends_every_sync(const ProbePlan& plan) {
+  const auto lacks = [](const auto& one) { return is_sync_end(one.spec->descriptor); };
+  return std::ranges::none_of(plan.unseen, lacks) &&
+         std::ranges::none_of(plan.missing,
+                              [&](const auto& one) { return !one.absent && lacks(one); }) &&
+         std::ranges::any_of(
+             plan.probes, [](const PlannedProbe& probe) { return is_sync_end(probe.descriptor); });
 }
 
 }  // namespace
@@ -151,26 +159,27 @@ struct Attachment::State {
   ImageTable::Number image;
   std::map<uint8_t, SiteGroup> groups;  // by kind of probe
   std::vector<AttachedLink> links;
-  Relief lasting = Relief::kNone;  // not undone by resume()
-  bool no_stacks = false;
+  Relief lasting = Relief::kNone;  // at most kTimes
+  bool mode_over = false;
   bool paused = false;
   uint64_t relieved_ns = 0;
-  uint64_t resume_ns = 0;         // of the probes
-  uint64_t stacks_resume_ns = 0;  // of whole stacks
+  uint64_t resume_ns = 0;
   uint64_t pause_ns = kFirstPauseNs;
-  uint64_t stacks_pause_ns = kFirstStackPauseNs;
+  uint64_t lasting_resume_ns = 0;
+  uint64_t lasting_pause_ns = kFirstLastingNs;
 
   Status attach_all();
   Status prepare();
-  [[nodiscard]] ms_descriptor descriptor_of(const PlannedProbe& probe) const;
+  [[nodiscard]] bool is_off(uint8_t kind) const;
+  [[nodiscard]] ms_descriptor descriptor_of(const ProbePlan& plan, const PlannedProbe& probe) const;
+  // Those that are not off and not there.
   Status attach_groups();
   Status write_descriptors();
   Status put_back();
-  // Returns whether there were any.
-  bool stop_stacks(uint64_t now_ns);
   Status attach_group(uint8_t kind, const SiteGroup& group);
-  // Those that come off at a relief; they are no longer held here.
-  std::vector<LinkPtr> take_links(Relief relief);
+  void note(Relief relief, uint64_t now_ns);
+  // Those that are off; they are no longer held here.
+  std::vector<LinkPtr> take_links();
 };
 
 Status Attachment::State::attach_group(uint8_t kind, const SiteGroup& group) {
@@ -202,11 +211,20 @@ Status Attachment::State::attach_group(uint8_t kind, const SiteGroup& group) {
   return Done{};
 }
 
-ms_descriptor Attachment::State::descriptor_of(const PlannedProbe& probe) const {
+bool Attachment::State::is_off(uint8_t kind) const {
+  return paused || (lasting == Relief::kTimes && is_of_times(kind)) ||
+         (mode_over && is_of_mode(kind));
+}
+
+ms_descriptor Attachment::State::descriptor_of(const ProbePlan& plan,
+                                               const PlannedProbe& probe) const {
   ms_descriptor descriptor = probe.descriptor;
   descriptor.vaddr = probe.vaddr;
-  descriptor.image = *image;
-  if (no_stacks) descriptor.flags |= MS_NO_STACK;
+  // What a native map runs has no goroutine, in a Go program either.
+  if (plan.runtime->is_map_code == is_go_map_code) descriptor.image = *image;
+  if (lasting >= Relief::kStacks && planned->go != nullptr) descriptor.flags |= MS_NO_STACK;
+  if (descriptor.kind == MS_PROBE_BEGIN && !is_off(MS_PROBE_SYNC_END) && ends_every_sync(plan))
+    descriptor.flags |= MS_SYNC_PROBED;
   return descriptor;
 }
 
@@ -219,7 +237,7 @@ Status Attachment::State::prepare() {
       auto index = descriptors->take(plan.runtime, probe.spec, planned.get());
       if (!index) return std::move(index).error();
       taken.push_back(*index);
-      if (auto written = programs->write_descriptor(*index, descriptor_of(probe)); !written)
+      if (auto written = programs->write_descriptor(*index, descriptor_of(plan, probe)); !written)
         return written;
       SiteGroup& group = groups[probe.descriptor.kind];
       group.offsets.push_back(probe.file_offset);
@@ -237,7 +255,9 @@ Status Attachment::State::attach_groups() {
                  planned->name + ": changed while it was being planned; try again"};
   }
   for (const auto& [kind, group] : groups) {
-    if (is_taken_off(kind, lasting)) continue;
+    const bool is_there =
+        std::ranges::any_of(links, [&](const AttachedLink& link) { return link.kind == kind; });
+    if (is_off(kind) || is_there) continue;
     if (auto attached = attach_group(kind, group); !attached) return attached;
   }
   return Done{};
@@ -248,10 +268,10 @@ Status Attachment::State::attach_all() {
   return attach_groups();
 }
 
-std::vector<LinkPtr> Attachment::State::take_links(Relief relief) {
+std::vector<LinkPtr> Attachment::State::take_links() {
   std::vector<LinkPtr> taken_links;
   for (AttachedLink& link : links) {
-    if (is_taken_off(link.kind, relief)) taken_links.push_back(std::move(link.link));
+    if (is_off(link.kind)) taken_links.push_back(std::move(link.link));
   }
   std::erase_if(links, [](const AttachedLink& link) { return link.link == nullptr; });
   return taken_links;
@@ -260,11 +280,11 @@ std::vector<LinkPtr> Attachment::State::take_links(Relief relief) {
 void Attachment::Detach::operator()(State* state) const {
   // Another attachment may come to the same file before the kernel has let go of this one.
   for (const uint32_t index : state->taken) state->programs->silence(index);
+  state->paused = true;
   // An index must not be taken again before.
   state->programs->detacher().detach(
-      state->take_links(Relief::kAll),
-      [taken = std::move(state->taken), free = state->descriptors->free(),
-       image = std::move(state->image)] { free->give_back(taken); });
+      state->take_links(), [taken = std::move(state->taken), free = state->descriptors->free(),
+                            image = std::move(state->image)] { free->give_back(taken); });
   delete state;
 }
 
@@ -281,7 +301,10 @@ uint32_t Attachment::probe_count() const {
                          [](uint32_t sum, const auto& link) { return sum + link.probes; });
 }
 
-Relief Attachment::relief() const { return state_->paused ? Relief::kAll : state_->lasting; }
+Relief Attachment::relief() const {
+  if (state_->paused) return Relief::kAll;
+  return state_->mode_over && state_->lasting == Relief::kTimes ? Relief::kMode : state_->lasting;
+}
 
 uint64_t Attachment::relieved_ns() const { return state_->relieved_ns; }
 
@@ -291,56 +314,59 @@ bool Attachment::is_resume_due(uint64_t now_ns) const {
   return state_->paused && now_ns >= state_->resume_ns;
 }
 
-bool Attachment::State::stop_stacks(uint64_t now_ns) {
-  lasting = std::max(lasting, Relief::kStacks);
-  if (no_stacks || planned->go == nullptr) return false;
-  no_stacks = true;
-  stacks_resume_ns = now_ns + stacks_pause_ns;
-  stacks_pause_ns = std::min(2 * stacks_pause_ns, kLongestPauseNs);
-  return write_descriptors().ok();
-}
-
-bool Attachment::resume_stacks(uint64_t now_ns) {
-  // What has had more than that taken off keeps the little that it costs.
-  if (relief() != Relief::kStacks || !state_->no_stacks || now_ns < state_->stacks_resume_ns)
-    return false;
-  state_->no_stacks = false;
-  state_->lasting = Relief::kNone;
-  return state_->write_descriptors().ok();
+void Attachment::State::note(Relief relief, uint64_t now_ns) {
+  if (relief == Relief::kAll) {
+    paused = true;
+    resume_ns = now_ns + pause_ns;
+    pause_ns = std::min(2 * pause_ns, kLongestPauseNs);
+  } else if (relief == Relief::kMode) {
+    mode_over = true;
+  } else {
+    lasting = std::max(lasting, relief);
+    lasting_resume_ns = now_ns + lasting_pause_ns;
+  }
 }
 
 bool Attachment::relieve(Relief relief, uint64_t now_ns) {
-  if (relief == Relief::kStacks) {
-    if (!state_->stop_stacks(now_ns)) return false;
-    state_->relieved_ns = now_ns;
-    return true;
-  }
+  const bool had_stacks = state_->planned->go != nullptr && state_->lasting == Relief::kNone;
+  state_->note(relief, now_ns);
+  // First, so that no growth counts on a probe that goes.
+  const bool written = state_->write_descriptors().ok();
   // Links are closed one by one: nothing of what goes on meanwhile is to be half seen.
   for (const auto& [kind, group] : state_->groups) {
-    if (!is_taken_off(kind, relief)) continue;
+    if (!state_->is_off(kind)) continue;
     for (const uint64_t index : group.cookies)
       state_->programs->silence(static_cast<uint32_t>(index));
   }
-  if (relief == Relief::kAll) {
-    state_->paused = true;
-    state_->resume_ns = now_ns + state_->pause_ns;
-    state_->pause_ns = std::min(2 * state_->pause_ns, kLongestPauseNs);
-  } else {
-    state_->lasting = std::max(state_->lasting, relief);
-  }
-  std::vector<LinkPtr> links = state_->take_links(relief);
-  if (links.empty()) return false;
+  std::vector<LinkPtr> links = state_->take_links();
+  if (links.empty() && !(relief == Relief::kStacks && had_stacks && written)) return false;
   state_->relieved_ns = now_ns;
-  state_->programs->detacher().detach(std::move(links), [] {});
+  if (!links.empty()) state_->programs->detacher().detach(std::move(links), [] {});
   return true;
 }
 
+bool Attachment::resume_lasting(uint64_t now_ns) {
+  if (state_->paused || state_->lasting == Relief::kNone || now_ns < state_->lasting_resume_ns)
+    return false;
+  const Relief was = std::exchange(state_->lasting, Relief::kNone);
+  state_->lasting_pause_ns = std::min(2 * state_->lasting_pause_ns, kLongestPauseNs);
+  if (state_->put_back()) return true;
+  relieve(was, now_ns);
+  return false;
+}
+
+// Begins last: a resize is to count on an end only when that is there.
 Status Attachment::State::write_descriptors() {
-  auto index = taken.begin();
-  for (const ProbePlan& plan : planned->plans) {
-    for (const PlannedProbe& probe : plan.probes) {
-      if (auto written = programs->write_descriptor(*index++, descriptor_of(probe)); !written)
-        return written;
+  for (const bool begins : {false, true}) {
+    auto index = taken.begin();
+    for (const ProbePlan& plan : planned->plans) {
+      for (const PlannedProbe& probe : plan.probes) {
+        const uint32_t number = *index++;
+        const uint8_t kind = probe.descriptor.kind;
+        if ((kind == MS_PROBE_BEGIN) != begins || is_off(kind)) continue;
+        if (auto written = programs->write_descriptor(number, descriptor_of(plan, probe)); !written)
+          return written;
+      }
     }
   }
   return Done{};
@@ -353,33 +379,10 @@ Status Attachment::State::put_back() {
 }
 
 Status Attachment::resume(uint64_t now_ns) {
-  if (!state_->paused) return Done{};
-  if (auto back = state_->put_back(); !back) {
-    relieve(Relief::kAll, now_ns);
-    return back;
-  }
-  state_->paused = false;
-  return Done{};
-}
-
-Result<EnabledTarget> EnabledTarget::enable(Programs& programs, const TargetSetup& target) {
-  auto enabled = programs.enable_target(static_cast<uint32_t>(target.pid), target.id, target.slot);
-  if (!enabled) return std::move(enabled).error();
-  return EnabledTarget(&programs, target.id, target.pid);
-}
-
-EnabledTarget::EnabledTarget(EnabledTarget&& other) noexcept
-    : programs_(std::exchange(other.programs_, nullptr)), id_(other.id_), pid_(other.pid_) {}
-
-EnabledTarget& EnabledTarget::operator=(EnabledTarget&& other) noexcept {
-  std::swap(programs_, other.programs_);
-  std::swap(id_, other.id_);
-  std::swap(pid_, other.pid_);
-  return *this;
-}
-
-EnabledTarget::~EnabledTarget() {
-  if (programs_ != nullptr) programs_->disable_target(static_cast<uint32_t>(pid_), id_);
+  if (!std::exchange(state_->paused, false)) return Done{};
+  auto back = state_->put_back();
+  if (!back) relieve(Relief::kAll, now_ns);
+  return back;
 }
 
 }  // namespace mapscope

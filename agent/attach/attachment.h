@@ -144,7 +144,7 @@ class EnabledTarget {
 inline constexpr int kEveryProcess = -1;
 inline constexpr uint64_t kFirstPauseNs = 60'000'000'000;
 inline constexpr uint64_t kLongestPauseNs = 60 * kFirstPauseNs;
-inline constexpr uint64_t kFirstStackPauseNs = 10'000'000'000;
+inline constexpr uint64_t kFirstLastingNs = 10'000'000'000;
 
 // What may be taken off while the rest stays, from the least to the most.
 enum class Relief {
@@ -152,7 +152,7 @@ enum class Relief {
   kStacks,  // no whole stacks of goroutines, whose call sites are known without
   kTimes,   // probes that only add how long an insert was held up
   kMode,    // all that --mode inserts or races adds
-  kAll,     // every probe; resume() puts those of kNone back that no other relief took off
+  kAll,     // every probe
 };
 
 class Attachment {
@@ -171,19 +171,18 @@ class Attachment {
   // Those in place.
   [[nodiscard]] uint32_t probe_count() const;
   [[nodiscard]] Relief relief() const;
-  // Takes off what `relief` says and what the lesser ones say. Returns whether there was anything.
+  // Takes that off. Returns whether there was anything.
   bool relieve(Relief relief, uint64_t now_ns);
   // When that last took anything off.
   [[nodiscard]] uint64_t relieved_ns() const;
-  // Samples whole stacks again, ten seconds after these alone came off, then twenty, … Returns
-  // whether it did.
-  bool resume_stacks(uint64_t now_ns);
+  // Undoes kStacks and kTimes ten seconds after the last of them, then twenty, … Returns whether it
+  // did. What the mode adds stays off.
+  bool resume_lasting(uint64_t now_ns);
   // Whether a pause (kAll) is over; each is twice as long as the one before.
   [[nodiscard]] bool is_resume_due(uint64_t now_ns) const;
   // When a pause is to end. REQUIRES: relief() is kAll.
   [[nodiscard]] uint64_t resume_ns() const;
-  // Puts the probes back; those of kNone that no lesser relief took off. When that fails the pause
-  // goes on.
+  // Puts the probes back that no other relief took off. When that fails the pause goes on.
   Status resume(uint64_t now_ns);
 
  private:

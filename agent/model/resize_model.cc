@@ -34,8 +34,9 @@ void apply_times(const ms_resize_record& record, bool in_one_call, Resize& resiz
   // unnoticed in a thread that could not be followed.
   if (record.sync_ns != 0) {
     resize.stall_ns = record.sync_ns - record.begin_ns;
-  } else if (in_one_call || (record.end_tid == record.header.tid &&
-                             (record.flags & MS_RESIZE_STATES_UNKNOWN) == 0)) {
+  } else if (in_one_call || ((record.flags & MS_RESIZE_SYNC_PROBED) != 0 &&
+                             (record.flags & MS_RESIZE_STATES_UNKNOWN) == 0 &&
+                             record.end_tid == record.header.tid)) {
     resize.stall_ns = resize.wall_ns;
   }
   if ((record.flags & MS_RESIZE_STATES_UNKNOWN) != 0) return;

@@ -79,13 +79,22 @@ TEST_F(ResizeModelTest, SynchronousEndIsTheStall) {
 }
 
 TEST_F(ResizeModelTest, ResizeEndedByItsOwnThreadStalledForAllOfIt) {
-  const auto resize = model_.resize(record());
+  auto raw = record();
+  raw.flags = MS_RESIZE_SYNC_PROBED;
+  const auto resize = model_.resize(raw);
   ASSERT_TRUE(resize.ok());
   EXPECT_EQ(resize->stall_ns, 500U);
 }
 
+TEST_F(ResizeModelTest, StallIsUnknownWhereItsEndIsNotProbed) {
+  const auto resize = model_.resize(record());
+  ASSERT_TRUE(resize.ok());
+  EXPECT_FALSE(resize->stall_ns.has_value());
+}
+
 TEST_F(ResizeModelTest, StallIsUnknownWhenAnotherThreadEndedIt) {
   auto raw = record();
+  raw.flags = MS_RESIZE_SYNC_PROBED;
   raw.end_tid = 12;
   const auto resize = model_.resize(raw);
   ASSERT_TRUE(resize.ok());
