@@ -62,7 +62,7 @@ void Pipeline::show_event(const Event& event) {
 bool Pipeline::hide(const Resize& resize) {
   const uint64_t took_ns = resize.stall_ns.value_or(resize.wall_ns.value_or(0));
   if (took_ns >= display_.min_stall_ns.value_or(0)) return false;
-  ++hidden_lines_;
+  if (!is_restructuring(resize.kind)) ++hidden_lines_;
   return true;
 }
 

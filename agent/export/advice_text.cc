@@ -18,7 +18,10 @@ std::string plural(uint64_t count, std::string_view noun) {
 }
 
 std::string where_text(const SiteTotals& site) {
-  if (site.origin.standard_library) return "in the standard library, no line of yours: ";
+  if (site.origin.standard_library) {
+    return site.own_function.empty() ? "in the standard library, no line of yours: "
+                                     : "in the standard library: ";
+  }
   return site.origin.at_init ? "at init, once: " : "";
 }
 

@@ -28,7 +28,7 @@ std::string Columns::head() const {
 }
 
 std::string Columns::row(std::span<const std::string> cells, const std::string& place,
-                         const std::string& own) const {
+                         const std::string& own, std::string_view after) const {
   std::string line;
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Column& column = columns_[i];
@@ -37,10 +37,11 @@ std::string Columns::row(std::span<const std::string> cells, const std::string& 
     add_padded(line, cut ? shorten_middle(cells[i], column.width) : cells[i], column);
   }
   line += ' ';
-  const size_t used = width_ == kUnlimited ? 0 : std::min(width_, character_count(line));
+  const size_t taken = character_count(line) + character_count(after);
+  const size_t used = width_ == kUnlimited ? 0 : std::min(width_, taken);
   const size_t room =
       width_ == kUnlimited ? std::string::npos : std::max(width_ - used, kLeastPlace);
-  return line + fit_places(place, own, room);
+  return line + fit_places(place, own, room) + std::string(after);
 }
 
 std::vector<std::string> wrap(std::string_view text, size_t width, size_t indent) {

@@ -32,10 +32,10 @@ class Columns {
     return width_ == kUnlimited || columns_[column].from <= width_;
   }
   [[nodiscard]] std::string head() const;
-  // `own`: the place in the user's module that led there, or "".
+  // `own`: the place in the user's module that led there, or ""; `after` stands behind them, whole.
   // REQUIRES: a cell for each column, shown or not; printable.
   [[nodiscard]] std::string row(std::span<const std::string> cells, const std::string& place,
-                                const std::string& own = {}) const;
+                                const std::string& own = {}, std::string_view after = {}) const;
 
  private:
   std::vector<Column> columns_;

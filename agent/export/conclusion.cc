@@ -28,7 +28,8 @@ struct Totals {
   uint64_t fatals = 0;
   uint64_t races = 0;
   uint64_t blocked_ns = 0;
-  uint64_t cost_ns = 0;
+  uint64_t stall_ns = 0;
+  uint64_t untimed = 0;
   Savings savings;
 };
 
@@ -41,7 +42,8 @@ Totals totals_of(const Summary& summary) {
     totals.blocked_ns += target.blocked_ns;
   }
   for (const SiteTotals& site : summary.sites) {
-    totals.cost_ns += site.cost_ns;
+    totals.stall_ns += site.stall_ns;
+    totals.untimed += site.untimed;
     if (!site.advice) continue;
     totals.savings.growths += site.advice->savings.growths;
     totals.savings.time_ns += site.advice->savings.time_ns;
@@ -89,12 +91,14 @@ std::string headline(const Summary& summary, const Totals& totals) {
     if (!summary.targets.empty()) text += " in " + processes_text(summary);
   } else {
     text = fmt::format("Inserts stalled for {} in {}, {} of the time: {} in {}",
-                       human_duration(totals.cost_ns), human_duration(time_ns),
-                       percent(share(totals.cost_ns, time_ns)), plural(totals.resizes, "resize"),
+                       human_duration(totals.stall_ns), human_duration(time_ns),
+                       percent(share(totals.stall_ns, time_ns)), plural(totals.resizes, "resize"),
                        processes_text(summary));
     if (totals.blocked_ns != 0)
       text += fmt::format("; threads queued for {} behind them", human_duration(totals.blocked_ns));
   }
+  if (totals.untimed != 0)
+    text += fmt::format("; {} of these resizes were not timed", grouped(totals.untimed));
   if (totals.fatals != 0) text += "; " + plural(totals.fatals, "fatal error");
   if (totals.races != 0) text += "; " + plural(totals.races, "race");
   return text + ".";
@@ -158,15 +162,15 @@ void add_main_sites(const Summary& summary, const Totals& totals, size_t width, 
       "One line causes", "Two lines cause", "Three lines cause"};
   const size_t count = main_sites(summary.sites);
   if (count == 0) return;
-  uint64_t cost_ns = 0;
-  for (size_t i = 0; i < count; ++i) cost_ns += summary.sites[i].cost_ns;
+  uint64_t stall_ns = 0;
+  for (size_t i = 0; i < count; ++i) stall_ns += summary.sites[i].stall_ns;
   lines.push_back(
-      fmt::format("{} {} of it:", kHow[count - 1], percent(share(cost_ns, totals.cost_ns))));
+      fmt::format("{} {} of it:", kHow[count - 1], percent(share(stall_ns, totals.stall_ns))));
   for (size_t i = 0; i < count; ++i) {
     const SiteTotals& site = summary.sites[i];
     const std::string head =
-        fmt::format("{:>8} {:>6} ", human_duration(site.cost_ns),
-                    fmt::format("{:.0f} %", 100 * share(site.cost_ns, totals.cost_ns)));
+        fmt::format("{:>8} {:>6} ", human_duration(site.stall_ns),
+                    fmt::format("{:.0f} %", 100 * share(site.stall_ns, totals.stall_ns)));
     for (std::string& line : wrap(head + site_text(site), width, kSiteIndent))
       lines.push_back(std::move(line));
     const std::string text = advice(site);
@@ -178,19 +182,19 @@ void add_main_sites(const Summary& summary, const Totals& totals, size_t width, 
   if (summary.sites.size() == 1 || totals.savings.growths == 0) return;
   lines.push_back(fmt::format("All advice followed would have saved {} of {}, up to {}.",
                               grouped(totals.savings.growths), plural(totals.resizes, "resize"),
-                              human_duration(std::min(totals.savings.time_ns, totals.cost_ns))));
+                              human_duration(std::min(totals.savings.time_ns, totals.stall_ns))));
 }
 
 }  // namespace
 
 size_t main_sites(const std::vector<SiteTotals>& sites) {
   uint64_t all_ns = 0;
-  for (const SiteTotals& site : sites) all_ns += site.cost_ns;
-  uint64_t cost_ns = 0;
+  for (const SiteTotals& site : sites) all_ns += site.stall_ns;
+  uint64_t stall_ns = 0;
   size_t count = 0;
-  while (count < std::min(sites.size(), kMaxMainSites) && sites[count].cost_ns != 0 &&
-         share(cost_ns, all_ns) < kMostShare)
-    cost_ns += sites[count++].cost_ns;
+  while (count < std::min(sites.size(), kMaxMainSites) && sites[count].stall_ns != 0 &&
+         share(stall_ns, all_ns) < kMostShare)
+    stall_ns += sites[count++].stall_ns;
   return count;
 }
 

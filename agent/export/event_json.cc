@@ -334,6 +334,7 @@ void append_site_json(std::string& out, const SiteTotals& site) {
   object.number("stall_ns", site.stall_ns);
   object.number("wall_ns", site.wall_ns);
   object.number("cost_ns", site.cost_ns);
+  if (site.untimed != 0) object.number("untimed", site.untimed);
   object.number("blocked_ns", site.blocked_ns);
   object.number("blocked_threads", site.blocked_threads);
   if (site.max_new_slots != 0) object.number("max_new_slots", site.max_new_slots);

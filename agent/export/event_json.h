@@ -5,7 +5,8 @@
 // unless the name ends in _bytes; addresses are "0x…" strings; "time" is RFC 3339 in UTC with nine
 // decimals. A value that is not known has no member: no null, and no 0 or "" in its place. Bytes of
 // a target that are not UTF-8 become U+FFFD. Behind "version" stands "unverified":true where the
-// target's Go is newer than those that were checked.
+// target's Go is newer than those that were checked; behind the process, container_id and pod_uid
+// where it is in a container.
 //
 //   resize   event time pid tid comm exe runtime version map{addr type} kind trigger old_slots
 //            new_slots entries new_bytes old_directory new_directory level misses ended_by_clear
@@ -28,6 +29,7 @@
 //            another process that runs the same file is why.
 //   inserts  event time time_ns inserts[]: once a second with --mode inserts, since the agent began
 //   target   event time pid comm exe build_id runtime version state probes reason unseen[]
+//            programs[]{path build_id runtime version}: the probed files, where there are several
 //   summary  event time watched_ns targets[] sites[] paused[] inserts[] hidden_resizes lost{reason:
 //            count}. hidden_resizes had no line because of --min-stall; paused, inserts and
 //            hidden_resizes are there when there were any.
@@ -40,11 +42,12 @@
 //   goroutine  id status stack_bytes stack_lo stack_hi m start_function: at the begin.
 //   site of summary and /api/v1/sites: process exe runtime map_type function file line addr
 //            own_site{} resizes growths maps stall_ns wall_ns cost_ns blocked_ns blocked_threads
-//            max_new_slots max_entries, promotions misses rebuilds expansions where there were any,
-//            and advice{text reserve holds slots growths time_ns bytes maps maps_beyond
-//            largest_reserve maps_smaller added_bytes} when a map grew there (agent/model/advice.h
-//            says what is counted): made for `reserve` entries, the fewest that do it, a map holds
-//            `holds`. standard_library and at_init are there only when they are true.
+//            max_new_slots max_entries, untimed (resizes whose stall is not known), promotions
+//            misses rebuilds expansions where there were any, and advice{text reserve holds slots
+//            growths time_ns bytes maps maps_beyond largest_reserve maps_smaller added_bytes} when
+//            a map grew there (agent/model/advice.h says what is counted): made for `reserve`
+//            entries, the fewest that do it, a map holds `holds`. standard_library and at_init are
+//            there only when they are true.
 //   paused of summary: pid comm exe present_ns watched_ns reason cause{pid comm}: those that were
 //            not watched all the time that they were there.
 //   inserts: process runtime map_type inserts, and where they are timed steady steady_ns

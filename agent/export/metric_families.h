@@ -161,7 +161,7 @@ inline constexpr std::array<FamilySpec, static_cast<size_t>(Family::kCount)> kFa
      "Time of an insert from its first to its last probe, counted in BPF by powers of two; during says whether a resize of the map was under way; only with --mode inserts."},
     {Family::kTargetInfo, "mapscope_target_info", kGauge,
      {"process", "runtime", "pid", "exe", "build_id", "language", "version", "unverified", "container_id", "pod_uid"},
-     "Programs that are being watched, one for each probed file of a process, always 1; from /proc and the ELF file; unverified is true for a Go newer than those that were checked."},
+     "Programs that are being watched, one for each probed file of a process, always 1; from /proc and the ELF file; unverified is true for a Go newer than those that were checked.", Combine::kLargest},
     {Family::kContainerInfo, "mapscope_container_info", kGauge,
      {"container_id", "pod_uid", "pod_namespace", "pod_name", "container_name"},
      "What containers with watched processes are called, always 1; from their runtime; only with --cri.socket."},

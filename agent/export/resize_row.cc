@@ -18,6 +18,7 @@ namespace mapscope {
 namespace {
 
 constexpr size_t kMillisecondsFrom = 100;
+constexpr size_t kUnverifiedFrom = 100;
 constexpr size_t kProcessWidth = 12;
 constexpr size_t kThreadWidth = 7;
 
@@ -152,10 +153,11 @@ std::string resize_row(const Resize& resize, const Columns& columns, std::string
   cells[kThread] = thread_text(resize, width);
   cells[kMap] = map_address_text(resize.map_addr);
   cells[kType] = resize.map_type.empty() ? std::string(kUnknownText) : printable(resize.map_type);
-  std::string row =
-      columns.row(cells, site_text(resize.stack, resize.site_address()), own_text(resize));
-  if (resize.program != nullptr && resize.program->unverified) row += "  unverified";
-  return row;
+  // A narrow terminal has no room for it; the process' own line says it.
+  const bool has_room = width == kUnlimited || width >= kUnverifiedFrom;
+  const bool unverified = has_room && resize.program != nullptr && resize.program->unverified;
+  return columns.row(cells, site_text(resize.stack, resize.site_address()), own_text(resize),
+                     unverified ? "  unverified" : "");
 }
 
 }  // namespace mapscope

@@ -144,7 +144,8 @@ bool TerminalView::admit(RowKind kind, uint64_t end_ns) {
 bool TerminalView::hide(const Resize& resize) {
   const uint64_t took_ns = resize.stall_ns.value_or(resize.wall_ns.value_or(0));
   if (took_ns >= options_.min_stall_ns) return false;
-  ++hidden_;
+  // A point takes no time: it is no shorter resize.
+  if (!is_restructuring(resize.kind)) ++hidden_;
   return true;
 }
 
@@ -233,7 +234,7 @@ void TerminalView::row(const InsertReport& report) {
   inserts_ns_ = report.time_ns;
   std::vector<std::pair<uint64_t, const InsertCounts*>> most;
   for (const InsertCounts& counts : report.counts) {
-    uint64_t& last = inserts_[{counts.process, counts.map_type}];
+    uint64_t& last = inserts_[{counts.process, counts.runtime, counts.map_type}];
     const uint64_t more = counts.count - std::min(std::exchange(last, counts.count), counts.count);
     if (more != 0) most.emplace_back(more, &counts);
   }

@@ -95,7 +95,7 @@ class TerminalView {
 
   enum RowKind { kResizeRows, kRestructuringRows, kRaceRows, kRowKinds };
   static constexpr std::array<unsigned, kRowKinds> kRowsPerSecond = {50, 5, 10};
-  using InsertKey = std::pair<std::string, std::string>;  // process, map type
+  using InsertKey = std::array<std::string, 3>;  // process, runtime, map type
 
   bool admit(RowKind kind, uint64_t end_ns);
   // Whether it is too short for a row; counts it.

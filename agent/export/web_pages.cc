@@ -52,11 +52,15 @@ std::string joined(const std::array<std::string, N>& parts) {
 void add_site(std::string& out, const SiteTotals& site) {
   out += "<li>";
   add_element(out, "b", "", place_text(site.function, site.file, site.line, site.address));
+  if (!site.own_function.empty()) {
+    add_element(out, "span", "detail",
+                "← " + place_text(site.own_function, site.own_file, site.own_line, 0));
+  }
   add_element(out, "span", "detail",
               joined<2>({printable(site.process), printable(site.map_type)}));
   add_element(out, "span", "detail",
               joined<4>({fmt::format("{} growths", grouped(site.growths)),
-                         fmt::format("inserts stalled {}", human_duration(site.cost_ns)),
+                         fmt::format("inserts stalled {}", human_duration(site.stall_ns)),
                          site.blocked_ns == 0
                              ? ""
                              : fmt::format("others queued {}", human_duration(site.blocked_ns)),

@@ -179,6 +179,7 @@ void SiteTable::add(const Resize& resize) {
   site.stall_ns += stall_ns;
   site.wall_ns += wall_ns;
   site.cost_ns += cost_ns;
+  if (resize.wall_ns && !resize.stall_ns) ++site.untimed;
   site.blocked_ns += blocked.ns;
   site.blocked_threads += blocked.threads;
   site.max_new_slots = std::max(site.max_new_slots, resize.new_slots.value_or(0));
@@ -273,6 +274,7 @@ std::vector<SiteTotals> SiteTable::sites() const {
     if (other_site_.totals.other) all.push_back(totals_of(other_site_));
   }
   std::sort(all.begin(), all.end(), [](const SiteTotals& a, const SiteTotals& b) {
+    if (a.stall_ns != b.stall_ns) return a.stall_ns > b.stall_ns;
     if (a.cost_ns != b.cost_ns) return a.cost_ns > b.cost_ns;
     return std::tie(a.exe, a.function, a.line, a.address, a.map_type) <
            std::tie(b.exe, b.function, b.line, b.address, b.map_type);

@@ -80,6 +80,7 @@ struct SiteTotals {
   uint64_t maps = 0;     // that grew here
   uint64_t stall_ns = 0;
   uint64_t wall_ns = 0;
+  uint64_t untimed = 0;  // resizes whose stall is not known; stall_ns is without them
   uint64_t blocked_ns = 0;
   uint64_t blocked_threads = 0;
   uint64_t max_new_slots = 0;  // of a whole map; 0 unknown

@@ -59,6 +59,7 @@ TEST(SiteTable, CountsTheWallTimeWhereTheStallIsUnknown) {
   sites.add(sample.resize);
   EXPECT_EQ(sites.sites()[0].cost_ns, 38300U);
   EXPECT_EQ(sites.sites()[0].stall_ns, 0U);
+  EXPECT_EQ(sites.sites()[0].untimed, 1U);
 }
 
 TEST(SiteTable, ChainIsOneMapAndSavesAllItsGrowths) {

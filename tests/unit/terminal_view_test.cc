@@ -111,6 +111,11 @@ TEST(TerminalView, WidestRowFitsEveryTerminal) {
     Sample sample;
     make_widest(sample);
     screen.view().row(sample.resize);
+    auto newer = std::make_shared<ProgramInfo>(*sample.resize.program);
+    newer->unverified = true;
+    sample.resize.program = newer;
+    screen.view().row(sample.resize);
+    EXPECT_EQ(count_lines(screen.lines(), "  unverified"), width < 100 ? 0U : 1U) << width;
     screen.view().row(sample.fatal);
     screen.view().row(sample.race);
     screen.view().row(sample.doubling);
