@@ -48,11 +48,16 @@ constexpr const char* kMore =
     "  ENTRIES    before the insert               THREAD   its id; GOID: of the goroutine, as g18\n"
     "  RUN/W/B%   share of that time on a CPU / waiting for one / asleep or in I/O, in percent\n"
     "  MAP        address of the map              FAULTS   page faults of the resize\n"
-    "  CALL SITE  the line of the insert: function file:line, or its address\n"
+    "  CALL SITE  the line of the insert: function file:line, or its address; 'line not sampled': "
+    "unknown;\n"
+    "             ← the line of the program's own module that led there\n"
     "Times are in ns, µs, ms or s; – is unknown. In the summary they are sums over all resizes of "
-    "a "
-    "process or a line;\n"
-    "MAPS is how many maps grew, LARGEST the slots of the largest.\n"
+    "a process or a line;\n"
+    "RESIZES and FATALS are how many there were, MAPS how many maps grew, LARGEST the slots of the "
+    "largest, PROGRAM ×N\n"
+    "that of N processes, INSERTS calls of the insert function, MEAN what one took on average, IN "
+    "RESIZE the same while\n"
+    "the map was being resized.\n"
     "\n"
     "Ends when the targets are gone (with --all, --exe or --comm it waits for more), or by Ctrl-C, "
     "with a summary by line of code. Nothing stays "
@@ -194,9 +199,8 @@ void add_watch_options(CLI::App& app, WatchOptions& watch, uint32_t& ring_kib) {
       ->type_name("KIB")
       ->check(CLI::Range(4, 1 << 20));
   app.add_option("--stacks-per-second", watch.limits.stacks_per_second,
-                 "Whole stacks of one target that are sampled; further resizes have their call "
-                 "site, and the "
-                 "last stack of the same one")
+                 "Whole stacks of one target that are sampled; further resizes have the last stack "
+                 "of their call site, which is known of every growth in Go")
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
