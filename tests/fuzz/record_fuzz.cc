@@ -100,7 +100,7 @@ ms_resize_record resize_of(uint32_t target, uint16_t descriptor) {
 
 Bytes others_of(uint32_t target, uint16_t descriptor) {
   Bytes seed = {1};
-  ms_frames_record frames{{MS_RECORD_FRAMES, target, 1, 2}, 7, 5, 2, descriptor, {}};
+  ms_frames_record frames{{MS_RECORD_FRAMES, target, 1, 2}, 7, 5, 2, descriptor, 0, {}};
   frames.frames[0] = GoImage::kMain;
   append(seed, frames);
   ms_fatal_record fatal{};

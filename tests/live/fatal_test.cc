@@ -75,7 +75,7 @@ TEST(Fatal, IsToldBeforeTheProcessIsGone) {
 
 // As the service, the image and the DaemonSet run it.
 TEST(Fatal, IsLoggedAndKeptWithoutEvents) {
-  for (const std::string events : {"none", "text", "json"}) {
+  for (const std::string events : {"none", "text", "summary", "json"}) {
     // Keeps the agent there when the other one has died.
     LiveTarget survivor({"--inserts", "1"});
     int status = 0;

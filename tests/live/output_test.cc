@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/base/unique_fd.h"
 #include "agent/export/text.h"
 #include "tests/support/live_agent.h"
 #include "tests/support/live_target.h"
@@ -202,31 +204,40 @@ TEST(Output, FullDiskIsCountedAndReported) {
             std::string::npos);
 }
 
-// They share a pipe, and each line is one or the other.
+// They share a pipe, and each line is one or the other; of a command that writes whole lines, which
+// 64 bytes are to programs that write in blocks.
 TEST(Output, CommandAndEventsDoNotMixWithinALine) {
   const TemporaryDirectory directory;
   const std::string fifo = directory / "pipe";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const std::string gate = directory / "gate";
+  ASSERT_EQ(mkfifo(gate.c_str(), 0600), 0);
+  const UniqueFd opener(::open(gate.c_str(), O_RDWR | O_CLOEXEC));
   const std::string program = copy_of_target(directory, "shared");
-  const std::string script =
-      "yes 'a line of the command' | head -n 50000 & " + program + " --inserts 200000; wait";
+  std::string said = "a line of the command";
+  said.resize(63, '.');
+  const std::string script = "yes '" + said + "' | head -n 50000 & " + program +
+                             " --wait --inserts 200000 <" + gate + "; wait";
   ChildProcess reader({"cat", fifo});
   ChildProcess agent({"sh", "-c",
                       "exec " + agent_path() +
                           " --no-web --events json --overhead-budget none --exe " + program +
                           " -- sh -c \"$1\" >\"$2\"",
                       "sh", script, fifo});
+  // It may end before it is found otherwise.
+  ASSERT_TRUE(poll_until(
+      [&] { return count_of(lines_of(reader.out().text()), "\"state\":\"attached\"") != 0; }));
+  ASSERT_EQ(::write(opener.get(), "\n", 1), 1);
   EXPECT_TRUE(poll_until([&] {
     const Lines lines = lines_of(reader.out().text());
-    return count_of(lines, "a line of the command") == 50000 &&
-           count_of(lines, "\"state\":\"gone\"") != 0;
+    return count_of(lines, said) == 50000 && count_of(lines, "\"state\":\"gone\"") != 0;
   }));
   agent.signal(SIGINT);
   EXPECT_EQ(agent.wait(), 0) << agent.err().text();
   EXPECT_EQ(reader.wait(), 0);
   size_t events = 0;
   for (const std::string& line : lines_of(reader.out().text())) {
-    if (line == "a line of the command") continue;
+    if (line == said) continue;
     if (line.starts_with("{\"event\"")) {
       ASSERT_TRUE(nlohmann::json::accept(line)) << line;
       ++events;
