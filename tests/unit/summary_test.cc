@@ -37,6 +37,24 @@ std::string joined(const Lines& lines) {
   return text;
 }
 
+TEST(Summary, NamesTheOwnLineAndCountsWhatWasNotTimed) {
+  SiteTable sites;
+  Sample sample;
+  sample.lead_from_own_module();
+  sites.add(sample.resize);
+  sample.resize.stall_ns.reset();
+  sample.resize.wall_ns = 40 * kSecondNs;
+  sites.add(sample.resize);
+  const Lines lines = summary_lines(summary_of(sites, 5 * kSecondNs), kUnlimited);
+  ASSERT_GE(lines.size(), 4U);
+  EXPECT_EQ(lines[1],
+            "Inserts stalled for 38.3 µs in 5.00 s, <0.01 % of the time: 2 resizes in store/4242; "
+            "1 resize not timed.");
+  EXPECT_EQ(lines[3],
+            " 38.3 µs  100 % main.(*Store).Put store.go:42 ← main.serve serve.go:7, "
+            "map[string]*main.Session, in store");
+}
+
 TEST(Summary, LeadsWithTheConclusion) {
   SiteTable sites;
   Sample sample;
