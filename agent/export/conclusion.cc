@@ -97,8 +97,7 @@ std::string headline(const Summary& summary, const Totals& totals) {
     if (totals.blocked_ns != 0)
       text += fmt::format("; threads queued for {} behind them", human_duration(totals.blocked_ns));
   }
-  if (totals.untimed != 0)
-    text += fmt::format("; {} of these resizes were not timed", grouped(totals.untimed));
+  if (totals.untimed != 0) text += "; " + plural(totals.untimed, "resize") + " not timed";
   if (totals.fatals != 0) text += "; " + plural(totals.fatals, "fatal error");
   if (totals.races != 0) text += "; " + plural(totals.races, "race");
   return text + ".";
