@@ -255,8 +255,7 @@ Status Attachment::State::attach_groups() {
                  planned->name + ": changed while it was being planned; try again"};
   }
   for (const auto& [kind, group] : groups) {
-    const bool is_there =
-        std::ranges::any_of(links, [&](const AttachedLink& link) { return link.kind == kind; });
+    const bool is_there = std::ranges::find(links, kind, &AttachedLink::kind) != links.end();
     if (is_off(kind) || is_there) continue;
     if (auto attached = attach_group(kind, group); !attached) return attached;
   }
