@@ -82,7 +82,7 @@ TerminalOptions terminal_options(int fd) {
   return options;
 }
 
-TerminalView::TerminalView(int fd, TerminalOptions options, const WallClock& clock)
+TerminalView::TerminalView(int fd, const TerminalOptions& options, const WallClock& clock)
     : lines_(fd, "standard output"),
       options_(options),
       clock_(clock),

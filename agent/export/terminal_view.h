@@ -69,7 +69,7 @@ class TerminalView {
  public:
   // Does not own `fd`. Lines are written by flush(), tick() and everything but the rows of resizes
   // and doublings, as agent/export/line_writer.h says.
-  TerminalView(int fd, TerminalOptions options, const WallClock& clock = {});
+  TerminalView(int fd, const TerminalOptions& options, const WallClock& clock = {});
 
   void row(const Resize& resize);
   void row(const Fatal& fatal);

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <map>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -127,20 +126,6 @@ TEST(TerminalView, WidestRowFitsEveryTerminal) {
       if (line.find(std::string(100, 'f')) != std::string::npos) continue;
       ASSERT_LE(character_count(line), width) << line;
     }
-  }
-}
-
-// 80 columns have room for one place.
-TEST(TerminalView, OwnLineStandsBehindTheSite) {
-  for (const auto& [width, end] :
-       std::map<size_t, std::string>{{80, "store.go:42\n"},
-                                     {100, "store.go:42 ← serve.go:7\n"},
-                                     {kUnlimited, "store.go:42 ← main.serve serve.go:7\n"}}) {
-    Screen screen({width});
-    Sample sample;
-    sample.lead_from_own_module();
-    screen.view().row(sample.resize);
-    EXPECT_TRUE(screen.text().ends_with(end)) << screen.text();
   }
 }
 
