@@ -19,13 +19,14 @@ compadd() {
 }
 end-of-words() { print END >>$out }
 zle -N end-of-words
-bindkey '^I' complete-word '^X^D' end-of-words
+bindkey '^I' complete-word '^Xe' end-of-words
 print READY
 SETUP
 zpty shell env TERM=xterm zsh -f -i
 zpty -w shell "source $setup"
 zpty -r -m shell seen '*READY*'
-zpty -w -n shell "$2"$'\t\x18\x04'
+# No key that a terminal means: the line editor may not be there yet.
+zpty -w -n shell "$2"$'\t\x18e'
 integer left=600
 until grep -qx END $out || ((--left == 0)); do
   zpty -r -t shell seen
