@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/options.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -267,10 +268,10 @@ Status check_selection(const WatchOptions& watch) {
   constexpr size_t kCommBytes = 15;
   for (const std::string& glob : watch.selection.comm) {
     if (least_bytes(glob) <= kCommBytes) continue;
-    return Error{ErrorKind::kUsage, "--comm " + glob +
-                                        ": the kernel keeps 15 bytes of a name, so " +
-                                        "this matches nothing; use --comm '" +
-                                        glob.substr(0, kCommBytes) + "' or --exe '*/" + glob + "'"};
+    return Error{ErrorKind::kUsage,
+                 fmt::format("--comm {}: the kernel keeps 15 bytes of a name, so this matches "
+                             "nothing; use --comm '{}' or --exe '*/{}'",
+                             glob, glob.substr(0, kCommBytes), glob)};
   }
   if (watch.command.empty() && (watch.follow || !watch.user.empty())) {
     return Error{ErrorKind::kUsage, std::string(watch.follow ? "--follow" : "--user") +

@@ -46,7 +46,7 @@ std::string fit_place(const std::string& place, size_t width) {
 std::string fit_places(const std::string& place, const std::string& own, size_t width) {
   constexpr std::string_view kFrom = " ← ";
   if (own.empty()) return fit_place(place, width);
-  const std::string whole = fmt::format("{}{}{}", place, kFrom, own);
+  std::string whole = fmt::format("{}{}{}", place, kFrom, own);
   if (character_count(whole) <= width) return whole;
   const std::string end = std::string(kFrom) + own.substr(own.rfind(' ') + 1);
   const size_t taken = character_count(end);

@@ -62,6 +62,7 @@ std::vector<Program> programs_of(const Summary& summary) {
     add_to(programs[key], target);
   }
   std::vector<Program> all;
+  all.reserve(programs.size());
   for (auto& [key, program] : programs) all.push_back(std::move(program));
   std::ranges::stable_sort(all, [](const Program& a, const Program& b) {
     const auto cost = [](const TargetTotals& totals) {

@@ -54,7 +54,7 @@ std::string unverified_text(const Target& target) {
 }
 
 std::string target_text(const Target& target) {
-  const std::string who = target_name(target);
+  std::string who = target_name(target);
   switch (target.state) {
     case TargetState::kAttached:
       return fmt::format("watching {}: {}, {} probes{}", who,

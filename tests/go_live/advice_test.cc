@@ -156,7 +156,7 @@ TEST_P(GoAdviceFor, ManySmallMapsAndALargeOne) {
 
   const std::map<std::string, uint64_t> reserves = {{"map[uint32]uint32", advice.at("reserve")}};
   const GoTruth after = run_alone(fixture, with_reserves(arguments, reserves));
-  EXPECT_EQ(growths_of(after), growths_of(truth) - 2 * 5001);
+  EXPECT_EQ(growths_of(after), growths_of(truth) - 2 * uint64_t{5001});
 }
 
 // Of the bytes of a swiss growth nothing is left to guess; a classic one may take an overflow

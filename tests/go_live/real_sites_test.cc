@@ -54,7 +54,8 @@ Seen watch(const std::vector<std::string>& options, const std::vector<std::strin
 
 // `longer`: options of the run that every line must be known of.
 void expect_lines(const std::vector<std::string>& command, size_t fewest,
-                  std::vector<std::string> options = {}, std::vector<std::string> longer = {}) {
+                  const std::vector<std::string>& options = {},
+                  std::vector<std::string> longer = {}) {
   longer.insert(longer.end(), {"--stacks-per-second", "1000000"});
   const Seen all = watch(longer, command);
   const Seen seen = watch(options, command);

@@ -59,7 +59,7 @@ Bytes with_displacement(Bytes file, const Program& program, std::string_view fun
     const uint8_t mode = in.bytes[at - 1];
     if ((mode & 7) == 4) ++at;
     if (mode >> 6 == 2) {
-      const int32_t wide = displacement;
+      const auto wide = static_cast<int32_t>(displacement);
       std::memcpy(file.data() + offset + at, &wide, sizeof(wide));
     } else {
       file[offset + at] = static_cast<uint8_t>(displacement);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/symbolize/symbolizer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -32,7 +33,7 @@ std::vector<std::string> describe(const StackPtr& stack) {
     const std::string path(frame.file.view());
     const std::string function(frame.function.view());
     const std::string file = path.substr(path.rfind('/') + 1);
-    lines.push_back(function + " " + file + ":" + std::to_string(frame.line));
+    lines.push_back(fmt::format("{} {}:{}", function, file, frame.line));
     if (function == "main") break;
   }
   return lines;
