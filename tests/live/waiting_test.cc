@@ -103,7 +103,8 @@ TEST(Waiting, NamedProcessIsWatchedWhenItLoadsALibraryWithAMap) {
   EXPECT_EQ(times(agent, "unsupported", host.pid()), 1U);
   host.process().write_input(std::string("open ") + MAPSCOPE_FIXTURE_CONTRACT_LIBRARY + "\n");
   EXPECT_TRUE(await_attached(agent, host.pid())) << agent.process().err().text();
-  EXPECT_EQ(agent.metric("mapscope_targets", {"state=\"unsupported\""}), 0U);
+  EXPECT_TRUE(
+      poll_until([&] { return agent.metric("mapscope_targets", {"state=\"unsupported\""}) == 0; }));
   host.process().close_input();
   EXPECT_EQ(agent.wait(), 0) << agent.process().err().text();
 }

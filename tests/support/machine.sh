@@ -4,7 +4,7 @@
 # REQUIRES: the working directory is the repository.
 
 # What live tests start, next to the agent and the target; deploy/bootstrap unpacks prometheus where nothing is installed.
-readonly live_programs=(sh env nice nohup setsid timeout cat true strip openssl prometheus promtool)
+readonly live_programs=(sh env nice nohup setsid timeout script cat true strip openssl prometheus promtool)
 PATH=$PATH:/usr/sbin:/sbin:${XDG_CACHE_HOME:-$HOME/.cache}/mapscope/prometheus/usr/bin
 
 # on_host REPORT COMMAND…: ends the shell that it is called in.
