@@ -125,7 +125,11 @@ TEST(Output, TerminalHidesShortStallsAndSaysHowMany) {
   EXPECT_EQ(count_of(lines, "Resizes shorter than 1.00 ms are counted, not shown"), 1U);
   EXPECT_GE(count_of(lines, " shorter than 1.00 ms"), 2U);
   EXPECT_EQ(count_of(lines, "had no row of their own (--min-stall)"), 1U);
-  EXPECT_EQ(count_of(lines, "8→16"), 0U);
+  for (const std::string& line : lines) {
+    const bool is_row =
+        line.find("→") != std::string::npos && line.find(".cc:") != std::string::npos;
+    EXPECT_FALSE(is_row && line.substr(0, 9).find("µs") != std::string::npos) << line;
+  }
 }
 
 TEST(Output, FileHasEveryRowAndFullNames) {
@@ -261,7 +265,7 @@ TEST(Output, InsertsAreShown) {
   target.begin();
   EXPECT_EQ(agent.wait(), 0);
   const Lines lines = lines_of(agent.process().out().text());
-  EXPECT_GE(count_of(lines, " inserts in 1.0"), 1U);
+  EXPECT_GE(count_of(lines, " inserts in "), 1U);
   EXPECT_EQ(count_of(lines, "      INSERTS    MEAN"), 1U);
 }
 
