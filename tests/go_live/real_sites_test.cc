@@ -3,6 +3,7 @@
 // has its line, and none has one that a run with every stack does not know.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,8 @@ namespace mapscope::test {
 namespace {
 
 using nlohmann::json;
+
+constexpr int kRuns = 5;
 
 // Map type, function and line.
 using Site = std::tuple<std::string, std::string, int>;
@@ -57,12 +60,16 @@ void expect_lines(const std::vector<std::string>& command, size_t fewest,
                   const std::vector<std::string>& options = {},
                   std::vector<std::string> longer = {}) {
   longer.insert(longer.end(), {"--stacks-per-second", "1000000"});
-  const Seen all = watch(longer, command);
   const Seen seen = watch(options, command);
+  // The last growth of a map does not end in every run: a site that was not met may be the next
+  // time.
+  std::set<Site> all;
+  for (int run = 0; run < kRuns && !std::ranges::includes(all, seen.sites); ++run)
+    all.merge(watch(longer, command).sites);
   EXPECT_GE(seen.growths, fewest);
   EXPECT_LE(seen.without_line * 100, seen.growths);
   for (const Site& site : seen.sites) {
-    EXPECT_TRUE(all.sites.contains(site))
+    EXPECT_TRUE(all.contains(site))
         << std::get<0>(site) << " at " << std::get<1>(site) << ':' << std::get<2>(site);
   }
   testing::Test::RecordProperty("growths", static_cast<int>(seen.growths));
