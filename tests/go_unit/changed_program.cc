@@ -47,7 +47,7 @@ Bytes without_settings(Bytes file) {
 }
 
 Bytes with_displacement(Bytes file, const Program& program, std::string_view function,
-                        std::string_view text, int8_t displacement) {
+                        std::string_view text, int displacement) {
   const auto code = read_function(program, function);
   if (!code) give_up(function);
   bool found = false;
@@ -59,7 +59,7 @@ Bytes with_displacement(Bytes file, const Program& program, std::string_view fun
     const uint8_t mode = in.bytes[at - 1];
     if ((mode & 7) == 4) ++at;
     if (mode >> 6 == 2) {
-      const auto wide = static_cast<int32_t>(displacement);
+      const int32_t wide = displacement;
       std::memcpy(file.data() + offset + at, &wide, sizeof(wide));
     } else {
       file[offset + at] = static_cast<uint8_t>(displacement);

@@ -24,6 +24,6 @@ Bytes without_settings(Bytes file);
 // Another displacement in the instructions of `function` that have `text` in them, e.g. "word ptr
 // [rax + 2]". Aborts when there are none: the test would test nothing.
 Bytes with_displacement(Bytes file, const Program& program, std::string_view function,
-                        std::string_view text, int8_t displacement);
+                        std::string_view text, int displacement);
 
 }  // namespace mapscope::test
