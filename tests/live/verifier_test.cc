@@ -30,12 +30,12 @@ struct Bound {
 };
 
 constexpr std::array kBounds = {
-    Bound{"begin_resize", 40000},     Bound{"end_sync", 4300},      Bound{"end_resize", 6900},
-    Bound{"cancel_resize", 2000},     Bound{"report_point", 40000}, Bound{"report_fatal", 15100},
-    Bound{"note_failed_check", 1900}, Bound{"count_insert", 1050},  Bound{"end_insert", 4400},
-    Bound{"begin_write", 8000},       Bound{"end_write", 650},      Bound{"switch_threads", 730},
-    Bound{"wake_thread", 65},         Bound{"finish_wake", 65},     Bound{"exit_thread", 135},
-    Bound{"exec_process", 135},       Bound{"fork_process", 80},    Bound{"identify_mapping", 180},
+    Bound{"begin_resize", 12400},     Bound{"end_sync", 4300},     Bound{"end_resize", 6900},
+    Bound{"cancel_resize", 2000},     Bound{"report_point", 8400}, Bound{"report_fatal", 15100},
+    Bound{"note_failed_check", 1900}, Bound{"count_insert", 1050}, Bound{"end_insert", 4400},
+    Bound{"begin_write", 8000},       Bound{"end_write", 650},     Bound{"switch_threads", 730},
+    Bound{"wake_thread", 65},         Bound{"finish_wake", 65},    Bound{"exit_thread", 135},
+    Bound{"exec_process", 135},       Bound{"fork_process", 80},   Bound{"identify_mapping", 180},
     Bound{"clear_insert_types", 250},
 };
 
