@@ -22,11 +22,18 @@ static const struct open_resize empty_resize;
 __u64 last_stack_id;
 
 /* A concurrent sample may pass too; that is one too many, never one too few to explain a resize. */
+/* A copied stack is as large as ten records of resizes, which must not be lost for it. */
+static __always_inline bool ring_has_room(const struct hit *hit)
+{
+	return hit->image->goroutines.source ||
+	       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 8;
+}
+
 static __always_inline bool stack_allowed(const struct hit *hit, __u64 *due_ns, __u64 now)
 {
 	__u64 due = *due_ns;
 
-	if (hit->descriptor->flags & MS_NO_STACK || due > now + stack_burst_ns) {
+	if (hit->descriptor->flags & MS_NO_STACK || due > now + stack_burst_ns || !ring_has_room(hit)) {
 		drop(MS_DROP_STACK_LIMITED);
 		return false;
 	}
