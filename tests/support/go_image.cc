@@ -337,19 +337,9 @@ class Builder {
   }
 
   void add_headers() {
-    Elf64_Ehdr header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_EXEC;
-    header.e_machine = EM_X86_64;
-    header.e_version = EV_CURRENT;
-    header.e_ehsize = sizeof(Elf64_Ehdr);
-    header.e_phentsize = sizeof(Elf64_Phdr);
+    Elf64_Ehdr header = header_of_program(2);
     header.e_shentsize = sizeof(Elf64_Shdr);
-    header.e_phoff = image_.segments = sizeof(header);
-    header.e_phnum = 2;
+    image_.segments = header.e_phoff;
     image_.put(0, header);
     Elf64_Phdr segment{};
     segment.p_type = PT_LOAD;

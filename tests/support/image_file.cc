@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -55,6 +56,28 @@ Result<Program> open_program_of(const Bytes& bytes) {
   const Result<UniqueFd> fd = memory_file(bytes);
   if (!fd) return fd.error();
   return Program::open(*fd, "image");
+}
+
+Result<std::optional<GoProgram>> open_go_of(const Bytes& bytes) {
+  const Result<ElfImage> image = open_image_of(bytes);
+  if (!image) return image.error();
+  return GoProgram::open(*image);
+}
+
+Elf64_Ehdr header_of_program(uint16_t segments) {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_ident[EI_VERSION] = EV_CURRENT;
+  header.e_type = ET_EXEC;
+  header.e_machine = EM_X86_64;
+  header.e_version = EV_CURRENT;
+  header.e_ehsize = sizeof(Elf64_Ehdr);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_phoff = sizeof(header);
+  header.e_phnum = segments;
+  return header;
 }
 
 }  // namespace mapscope::test

@@ -21,21 +21,14 @@ using test::make_go_image;
 
 constexpr uint64_t kHuge = 1ULL << 60;
 
-// Of a file in memory; the look-ups need no ElfImage.
-Result<std::optional<GoProgram>> open_go(const Bytes& bytes) {
-  const Result<ElfImage> image = test::open_image_of(bytes);
-  if (!image) return image.error();
-  return GoProgram::open(*image);
-}
-
 // Nothing when the bytes are not understood.
 std::optional<GoProgram> program_of(const GoImage& image) {
-  auto program = open_go(image.bytes);
+  auto program = test::open_go_of(image.bytes);
   return program ? std::move(*program) : std::nullopt;
 }
 
 std::string why_not(const Bytes& bytes) {
-  const auto program = open_go(bytes);
+  const auto program = test::open_go_of(bytes);
   return program ? "" : program.error().text;
 }
 
@@ -309,7 +302,7 @@ TEST(GoProgram, LaterVersionOpensAsLongAsItsTablesAreKnown) {
 TEST(GoProgram, UnknownTablesAreUnsupportedWithTheVersion) {
   GoImage image = make_go_image(PclntabFormat::kGo120, "go1.31.2");
   image.put(image.pclntab, 0xffffff00U);
-  const auto program = open_go(image.bytes);
+  const auto program = test::open_go_of(image.bytes);
   ASSERT_FALSE(program);
   EXPECT_EQ(program.error().kind, ErrorKind::kUnsupported);
   EXPECT_NE(program.error().text.find("go1.31.2"), std::string::npos) << program.error().text;
@@ -318,7 +311,7 @@ TEST(GoProgram, UnknownTablesAreUnsupportedWithTheVersion) {
 TEST(GoProgram, TablesThatContradictEachOtherAreCorrupt) {
   GoImage image = make_go_image(PclntabFormat::kGo120, "go1.24.4");
   image.put(image.module_data + 176, GoImage::kText + 16);  // the base of all addresses
-  const auto program = open_go(image.bytes);
+  const auto program = test::open_go_of(image.bytes);
   ASSERT_FALSE(program);
   EXPECT_EQ(program.error().kind, ErrorKind::kCorrupt);
 }
@@ -342,13 +335,13 @@ TEST(GoProgram, SegmentAtTheEndOfTheAddressSpaceHoldsNothing) {
   const size_t writable = image.segments + 56;
   image.put(writable + 16, ~uint64_t{0} - 10);  // its address: no multiple of 16 follows
   image.put(writable + 32, uint64_t{8});        // its bytes
-  const auto program = open_go(image.bytes);
+  const auto program = test::open_go_of(image.bytes);
   ASSERT_TRUE(program) << program.error().text;
   EXPECT_FALSE(*program);
 }
 
 TEST(GoProgram, NativeProgramIsNone) {
-  const auto program = open_go(test::read_file(MAPSCOPE_FIXTURE_CONTRACT_PIE));
+  const auto program = test::open_go_of(test::read_file(MAPSCOPE_FIXTURE_CONTRACT_PIE));
   ASSERT_TRUE(program) << program.error().text;
   EXPECT_FALSE(*program);
 }

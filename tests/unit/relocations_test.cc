@@ -21,12 +21,6 @@ using test::make_go_image;
 
 constexpr uint64_t kHuge = 1ULL << 60;
 
-Result<std::optional<GoProgram>> open_go(const Bytes& bytes) {
-  const Result<ElfImage> image = test::open_image_of(bytes);
-  if (!image) return image.error();
-  return GoProgram::open(*image);
-}
-
 class Relocations : public testing::TestWithParam<std::pair<PclntabFormat, const char*>> {
  protected:
   GoImage image_ = make_go_image(GetParam().first, GetParam().second);
@@ -42,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(All, Relocations, testing::ValuesIn(test::kGoFormats),
 TEST_P(Relocations, RelocatedWordsAreReadAsTheLoaderWritesThem) {
   const test::RelocatedImage relocated = test::relocate(image_);
   EXPECT_GT(relocated.entries, 5U);
-  const auto program = open_go(relocated.bytes);
+  const auto program = test::open_go_of(relocated.bytes);
   ASSERT_TRUE(program) << program.error().text;
   ASSERT_TRUE(*program);
   EXPECT_EQ((*program)->build().text, GetParam().second);
@@ -55,7 +49,7 @@ TEST_P(Relocations, RelocatedWordsAreReadAsTheLoaderWritesThem) {
   // Without the table the words are 0.
   Bytes bytes = relocated.bytes;
   bytes[relocated.dynamic_segment] = 0;
-  const auto unrelocated = open_go(bytes);
+  const auto unrelocated = test::open_go_of(bytes);
   EXPECT_TRUE(!unrelocated || !*unrelocated ||
               !(*unrelocated)->map_type(GoImage::vaddr(image_.map_type)));
 }
