@@ -68,9 +68,8 @@ bool put_runtime_text(const GoProgram& go, ms_image& image) {
 
 // A Go program that has a native map, too, is a Go program.
 const ProbePlan& main_plan(const PlannedFile& planned) {
-  const auto go = std::ranges::find_if(planned.plans, [](const ProbePlan& plan) {
-    return plan.runtime->is_map_code == is_go_map_code;
-  });
+  const auto go = std::ranges::find_if(planned.plans,
+                                       [](const ProbePlan& plan) { return plan.runtime->in_go; });
   return go == planned.plans.end() ? planned.plans.front() : *go;
 }
 

@@ -13,8 +13,6 @@
 #include <string>
 #include <utility>
 
-#include "agent/runtimes/go_version.h"
-
 namespace mapscope {
 namespace {
 
@@ -221,7 +219,7 @@ ms_descriptor Attachment::State::descriptor_of(const ProbePlan& plan,
   ms_descriptor descriptor = probe.descriptor;
   descriptor.vaddr = probe.vaddr;
   // What a native map runs has no goroutine, in a Go program either.
-  if (plan.runtime->is_map_code == is_go_map_code) descriptor.image = *image;
+  if (plan.runtime->in_go) descriptor.image = *image;
   if (lasting >= Relief::kStacks && planned->go != nullptr) descriptor.flags |= MS_NO_STACK;
   if (descriptor.kind == MS_PROBE_BEGIN && !is_off(MS_PROBE_SYNC_END) && ends_every_sync(plan))
     descriptor.flags |= MS_SYNC_PROBED;

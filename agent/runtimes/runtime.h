@@ -163,6 +163,7 @@ struct Runtime {
                                 std::string_view function) = nullptr;
   // Whose a function is, and when it runs; nullptr: a user's, whenever.
   CodeOrigin (*origin)(std::string_view function) = nullptr;
+  bool in_go = false;  // its maps are of Go code, which runs in goroutines
 };
 
 // Every room, in the order in which they are asked.

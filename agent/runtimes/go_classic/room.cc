@@ -101,6 +101,7 @@ constexpr Runtime kRuntime = {
     .is_map_fatal = is_go_map_fatal,
     .reserve_advice = go_make_advice,
     .origin = go_origin,
+    .in_go = true,
 };
 
 }  // namespace

@@ -162,6 +162,7 @@ constexpr Runtime kRuntime = {
     .normalize = normalize,
     .is_map_code = is_go_map_code,
     .is_map_fatal = is_go_map_fatal,
+    .in_go = true,
 };
 
 }  // namespace
