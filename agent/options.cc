@@ -111,9 +111,10 @@ void add_cost_options(CLI::App& app, WatchOptions& watch) {
            const std::string wrong = parse_share(text, watch.budget);
            if (!wrong.empty()) throw CLI::ValidationError("--overhead-budget", wrong);
          },
-         "What probes may take of a target's CPU time, as estimated; above it whole stacks are no "
-         "longer sampled, then those come off that only add times, then what the mode adds, then "
-         "all for a minute and longer each time; none: no limit [1% in resizes, else 50%]")
+         "What probes may take of a target's CPU time, as estimated; above it whole stacks come "
+         "off, then probes that only add times, both for ten seconds and longer each time, then "
+         "what the mode adds, then all for a minute and longer each time; none: no limit [1% in "
+         "resizes, else 50%]")
       ->type_name("PERCENT");
 }
 
