@@ -138,7 +138,11 @@ void Watcher::resume_paused(uint64_t now_ns) {
   bool resumed = false;
   for (const auto& [id, watched] : watched_) {
     for (const auto& attachment : watched.attachments) {
-      resumed = attachment->resume_lasting(now_ns) || resumed;
+      if (attachment->resume_lasting(now_ns)) {
+        resumed = true;
+        log_info("pid {} ({}): whole stacks and times again", watched.pid,
+                 printable(watched.labels.process));
+      }
       if (!attachment->is_resume_due(now_ns)) continue;
       drop_open_resizes(*attachment);
       if (auto done = attachment->resume(now_ns); !done) {
