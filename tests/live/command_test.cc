@@ -68,6 +68,23 @@ TEST(Command, ThatEndsInGoodOrderOnTheSignalHasItsOwnStatus) {
   EXPECT_EQ(process.wait(), 9) << process.err().text();
 }
 
+// timeout(1) leaves the terminal's foreground group, so that Ctrl-C does not reach it.
+TEST(Command, OutsideOfTheTerminalsGroupEndsWithCtrlC) {
+  ChildProcess terminal({"script", "-qec",
+                         agent_path() + " --no-web --events none -- " +
+                             "timeout 600 sh -c 'echo pid $$; exec sleep 601'",
+                         "/dev/null"});
+  const auto said = [&] { return terminal.out().text(); };
+  ASSERT_TRUE(poll_until([&] {
+    const size_t at = said().find("pid ");
+    return at != std::string::npos && said().find('\n', at) != std::string::npos;
+  }));
+  const int pid = std::stoi(said().substr(said().find("pid ") + 4));
+  terminal.write_input("\x03");
+  terminal.wait();
+  EXPECT_NE(::kill(pid, 0), 0);
+}
+
 TEST(Command, IsEndedWhenTheTimeIsOver) {
   ChildProcess process(agent_with({"--seconds", "1", "--", "sh", "-c", "echo $$; exec sleep 600"}));
   EXPECT_EQ(process.wait(), 0) << process.err().text();
