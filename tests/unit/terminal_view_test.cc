@@ -41,7 +41,7 @@ TEST(TerminalView, StallComesFirstQueuedAndMoveBesideIt) {
   Sample sample;
   sample.resize.stall_ns = 3'100'000;
   sample.resize.wall_ns = 74'000'000;
-  sample.resize.blocked = Blocked{3, 3 * 2'900'000};
+  sample.resize.blocked = Blocked{3, 8'700'000};
   screen.view().row(sample.resize);
   const auto lines = screen.lines();
   ASSERT_EQ(lines.size(), 2U);

@@ -55,7 +55,8 @@ TEST_F(WebServerTest, EveryPageCanBeOfOneProcess) {
   const WebServer server = start();
   for (const std::string page : {"fatals", "races", "resizes", "sites", "targets"}) {
     const auto count = [&](const std::string& query) {
-      return json::parse(http_get(server.port(), "/api/v1/" + page + query).body).at(page).size();
+      const std::string address = std::string("/api/v1/").append(page).append(query);
+      return json::parse(http_get(server.port(), address).body).at(page).size();
     };
     EXPECT_EQ(count("?process=store"), 1U) << page;
     EXPECT_EQ(count("?limit=5&process=st%6fre"), 1U) << page;

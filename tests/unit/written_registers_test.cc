@@ -165,10 +165,10 @@ void expect_nothing_missed(const Comparison& comparison, size_t least) {
 }
 
 TEST(WrittenRegisters, OfLegacyInstructionsHoldOnTheProcessor) {
-  static const std::array<Encoding, 4> kMaps = {Encoding{}, Encoding{0x0f}, Encoding{0x0f, 0x38},
-                                                Encoding{0x0f, 0x3a}};
+  const std::array<Encoding, 4> escapes = {Encoding{}, Encoding{0x0f}, Encoding{0x0f, 0x38},
+                                           Encoding{0x0f, 0x3a}};
   Comparison comparison;
-  for (size_t map = 0; map < kMaps.size(); ++map) {
+  for (size_t map = 0; map < escapes.size(); ++map) {
     for (int opcode = 0; opcode < 256; ++opcode) {
       if ((map == 0 && is_prefix(opcode)) || (map == 1 && (opcode == 0x38 || opcode == 0x3a)))
         continue;
@@ -179,7 +179,7 @@ TEST(WrittenRegisters, OfLegacyInstructionsHoldOnTheProcessor) {
             for (const int byte : {prefix, rex}) {
               if (byte != 0) bytes.push_back(static_cast<uint8_t>(byte));
             }
-            bytes.insert(bytes.end(), kMaps[map].begin(), kMaps[map].end());
+            bytes.insert(bytes.end(), escapes[map].begin(), escapes[map].end());
             bytes.insert(bytes.end(), {static_cast<uint8_t>(opcode), mode, 1});
             comparison.add(bytes);
           }
