@@ -22,6 +22,15 @@ static __always_inline __u64 map_of(const struct hit *hit)
 	return map ? *map : 0;
 }
 
+/* Known of resizes that are paired by the address of the map. */
+static __always_inline __u64 growing_since(const struct hit *hit, __u64 map)
+{
+	struct ms_open_key key = {.target = hit->target->id, .key = map};
+	struct open_resize *open = map ? bpf_map_lookup_elem(&open_resizes, &key) : NULL;
+
+	return open ? open->record.begin_ns : 0;
+}
+
 PROBE_PROGRAM(report_fatal, 1)
 {
 	struct ms_fatal_record *record;
@@ -49,14 +58,12 @@ PROBE_PROGRAM(report_fatal, 1)
 	fill_header(&record->header, hit, MS_RECORD_FATAL);
 	record->time_ns = entered_ns;
 	record->stack_id = stack_id;
-	record->map = map_of(hit);
-	record->valid = valid;
+	record->map = field_or(values, valid, hit->descriptor->key_field, map_of(hit));
+	record->growth_begin_ns = growing_since(hit, record->map);
 	record->ordinal = ordinal;
 	record->descriptor = hit->index;
 	record->load_bias = load_bias_of(hit);
-	record->caller = read_caller(hit);
 	record->goroutine = goroutine;
-	__builtin_memcpy(record->fields, values, sizeof(values));
 	read_text(hit->descriptor, values, valid, record->text);
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);

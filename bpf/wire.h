@@ -259,17 +259,15 @@ struct ms_race_record {
 struct ms_fatal_record {
 	struct ms_record_header header;
 	uint64_t time_ns;
-	uint64_t fields[MS_MAX_FIELDS];
-	uint64_t caller;
 	uint64_t load_bias;
 	uint64_t stack_id;
 	struct ms_goroutine goroutine;
-	uint64_t map; /* the last map on which a check was seen to fail, 0 unknown */
+	uint64_t map;		  /* of the probe, or the last one on which a check was seen to fail; 0 unknown */
+	uint64_t growth_begin_ns; /* of a resize of that map that had not ended, 0 none known */
 	uint16_t descriptor;
-	uint8_t valid;
 	uint8_t ordinal; /* 0: the first of its process; in Go each goroutine that dies says so, and one of them prints
 			  */
-	uint8_t reserved[4];
+	uint8_t reserved[5];
 	char comm[MS_COMM_BYTES];
 	char text[MS_TEXT_BYTES];
 };
@@ -359,7 +357,7 @@ MS_ASSERT(sizeof(struct ms_record_header) == 16);
 MS_ASSERT(sizeof(struct ms_resize_record) == 408);
 MS_ASSERT(__builtin_offsetof(struct ms_resize_record, comm) == 328);
 MS_ASSERT(sizeof(struct ms_stack_record) == 280 + MS_STACK_BYTES);
-MS_ASSERT(sizeof(struct ms_fatal_record) == 264);
+MS_ASSERT(sizeof(struct ms_fatal_record) == 200);
 MS_ASSERT(sizeof(struct ms_frames_record) == 48 + 8 * MS_MAX_FRAMES);
 MS_ASSERT(sizeof(struct ms_race_record) == 168);
 MS_ASSERT(sizeof(struct ms_insert_type) == 48 + 16 * MS_TIME_BUCKETS);

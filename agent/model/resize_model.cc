@@ -141,7 +141,12 @@ void ResizeModel::remember_growth(const Resize& resize) {
   last = {resize.begin_ns, resize.level ? std::nullopt : resize.new_slots};
 }
 
-void ResizeModel::add_last_growth(Fatal& fatal) const {
+void ResizeModel::add_last_growth(const ms_fatal_record& record, Fatal& fatal) const {
+  if (record.growth_begin_ns != 0) {
+    fatal.growing = true;
+    fatal.last_growth_ns = record.growth_begin_ns;
+    return;
+  }
   const auto last = last_growths_.find({fatal.target->id, fatal.map_addr});
   if (fatal.map_addr == 0 || last == last_growths_.end()) return;
   fatal.last_growth_ns = last->second.begin_ns;
@@ -190,15 +195,13 @@ Result<Fatal> ResizeModel::fatal(const ms_fatal_record& record) {
   fatal.tid = record.header.tid;
   fatal.comm = bounded(record.comm);
   fatal.message = bounded(record.text);
-  const uint8_t key = probe->spec->descriptor.key_field;
-  if (key < MS_MAX_FIELDS && (record.valid & (1U << key)) != 0) fatal.map_addr = record.fields[key];
-  if (fatal.map_addr == 0) fatal.map_addr = record.map;
+  fatal.map_addr = record.map;
   fatal.time_ns = record.time_ns;
   fatal.is_first = record.ordinal == 0;
   const auto types = types_of(*probe, record.load_bias, *target);
   fatal.goroutine = goroutine_of(record.goroutine, types ? &*types : nullptr);
   fatal.program = probe->info;
-  add_last_growth(fatal);
+  add_last_growth(record, fatal);
   fatal.stack = take_stack(record.stack_id);
   return fatal;
 }

@@ -72,7 +72,7 @@ class ResizeModel {
     std::optional<uint64_t> slots;  // of the whole map; unknown after the split of one table
   };
   void remember_growth(const Resize& resize);
-  void add_last_growth(Fatal& fatal) const;
+  void add_last_growth(const ms_fatal_record& record, Fatal& fatal) const;
 
   static constexpr size_t kMaxGrowths = 65536;
 

@@ -106,7 +106,8 @@ Bytes others_of(uint32_t target, uint16_t descriptor) {
   ms_fatal_record fatal{};
   fatal.header = {MS_RECORD_FATAL, target, 1, 2};
   fatal.descriptor = descriptor;
-  fatal.valid = 0xff;
+  fatal.map = 0xc000123000;
+  fatal.growth_begin_ns = 3;
   std::memcpy(fatal.text, "concurrent map writes", 22);
   append(seed, fatal);
   ms_race_record race{};

@@ -79,6 +79,43 @@ TEST_P(GoFatal, IsToldAsTheRuntimeTellsIt) {
   EXPECT_EQ(agent->summary().at("targets").front().at("fatals"), 1U);
 }
 
+// The entries with which a map of 2^16 buckets begins to grow. Writers move two buckets with each
+// write, so they meet long before the growth ends.
+int entries_of_growth(const GoFixture& fixture) {
+  constexpr int kBuckets = 1 << 16;
+  return (fixture.minor() == 21 ? kBuckets * 6 : kBuckets / 2 * 13) + 1;
+}
+
+class GoFatalWhileGrowing : public testing::TestWithParam<GoFixture> {};
+
+TEST_P(GoFatalWhileGrowing, IsToldSo) {
+  const GoFixture& fixture = GetParam();
+  ASSERT_FALSE(fixture.version.empty()) << kNoGoFixtures;
+  const std::string before = std::to_string(entries_of_growth(fixture));
+  WaitingProgram target({fixture.program("race"), "--wait", "--before", before});
+  LiveAgent agent({"--pid", target.pid_text()});
+  target.begin();
+  EXPECT_NE(target.process().wait(), 0);
+  ASSERT_EQ(agent.wait(), 0) << agent.process().err().text();
+  const auto fatals = agent.events("fatal");
+  ASSERT_FALSE(fatals.empty()) << target.process().err().text();
+  const nlohmann::json& fatal = fatals.front();
+  ASSERT_TRUE(fatal.contains("last_growth")) << fatal;
+  const nlohmann::json& growth = fatal.at("last_growth");
+  uint64_t last_ended = 0;  // its begin
+  for (const nlohmann::json& resize : agent.events("resize"))
+    last_ended = std::max(last_ended, resize.at("begin_ns").get<uint64_t>());
+  // A growth of a swiss map is over before its insert writes.
+  EXPECT_EQ(growth.value("growing", false), fixture.has_classic_maps()) << fatal;
+  EXPECT_EQ(growth.at("begin_ns") > last_ended, fixture.has_classic_maps()) << fatal;
+  const std::string text =
+      fixture.has_classic_maps() ? "; the map had been growing for " : "; the map last grew";
+  EXPECT_NE(agent.process().err().text().find(text), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Live, GoFatalWhileGrowing, testing::ValuesIn(plain_fixtures()),
+                         [](const auto& test) { return test.param.test_name(); });
+
 INSTANTIATE_TEST_SUITE_P(Live, GoFatal, testing::ValuesIn(all_kinds()), PairName());
 
 }  // namespace

@@ -50,8 +50,7 @@ class ResizeModelTest : public ::testing::Test {
     ms_fatal_record record{};
     record.header = {MS_RECORD_FATAL, target_->id, 10, 12};
     record.descriptor = static_cast<uint16_t>(descriptor_);
-    record.fields[0] = map;
-    record.valid = 1;
+    record.map = map;
     return record;
   }
 
@@ -305,7 +304,21 @@ TEST_F(ResizeModelTest, FatalTellsTheMapsLastGrowth) {
   ASSERT_TRUE(fatal.ok());
   EXPECT_EQ(fatal->last_growth_ns, 1200U);
   EXPECT_FALSE(fatal->last_growth_slots.has_value());
+  EXPECT_FALSE(fatal->growing);
   EXPECT_FALSE(model_.fatal(fatal_of(0xd000))->last_growth_ns.has_value());
+}
+
+TEST_F(ResizeModelTest, FatalTellsTheGrowthThatHadNotEnded) {
+  auto growth = record();
+  growth.begin_fields[1] = 64;
+  ASSERT_TRUE(model_.resize(growth).ok());
+  ms_fatal_record raw = fatal_of(0xc000);
+  raw.growth_begin_ns = 5000;
+  const auto fatal = model_.fatal(raw);
+  ASSERT_TRUE(fatal.ok());
+  EXPECT_TRUE(fatal->growing);
+  EXPECT_EQ(fatal->last_growth_ns, 5000U);
+  EXPECT_FALSE(fatal->last_growth_slots.has_value()) << "what it was to have is told at its end";
 }
 
 TEST(TargetTable, NumbersAreNeverUsedTwice) {
