@@ -42,6 +42,11 @@ bool become_user(uid_t user) {
          ::setresuid(user, user, user) == 0;
 }
 
+// What a background job of a shell ignores would stay ignored in whatever it starts.
+void heed_signals() {
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT}) ::signal(number, SIG_DFL);
+}
+
 // In the child. The death signal comes last: a change of user clears it.
 bool prepare(const SpawnOptions& options, int in, int out, int err) {
   return (!options.cpu || stay_on(*options.cpu)) && ::dup2(in, STDIN_FILENO) >= 0 &&
@@ -110,6 +115,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const SpawnO
   pid_ = fork_as(options.pid);
   if (pid_ < 0) fail("cannot start " + name_);
   if (pid_ != 0) return;
+  heed_signals();
   if (prepare(options, read_end.get(), out_.fd(), err_.fd())) {
     if (options.before_exec) options.before_exec();
     ::execvp(arguments[0], arguments.data());
