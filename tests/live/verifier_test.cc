@@ -31,7 +31,7 @@ struct Bound {
 
 constexpr std::array kBounds = {
     Bound{"begin_resize", 12400},     Bound{"end_sync", 4300},     Bound{"end_resize", 6900},
-    Bound{"cancel_resize", 2000},     Bound{"report_point", 8400}, Bound{"report_fatal", 15100},
+    Bound{"cancel_resize", 2000},     Bound{"report_point", 8400}, Bound{"report_fatal", 9700},
     Bound{"note_failed_check", 1900}, Bound{"count_insert", 1050}, Bound{"end_insert", 4400},
     Bound{"begin_write", 8000},       Bound{"end_write", 650},     Bound{"switch_threads", 730},
     Bound{"wake_thread", 65},         Bound{"finish_wake", 65},    Bound{"exit_thread", 135},
