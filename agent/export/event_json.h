@@ -19,7 +19,9 @@
 //   fatal    event time pid tid comm exe runtime version map{addr} message is_first time_ns
 //            goroutine{} last_growth{begin_ns new_slots growing} site stack[]. is_first: of its
 //            process; in Go several goroutines may die of one misuse, and each says so. growing is
-//            there only when it is true.
+//            there only when it is true: the growth had begun and not ended, and new_slots is not
+//            known yet. It is known of growths that are paired by their map, which those of Go's
+//            swiss maps are not.
 //   race     event time pid comm exe runtime version map{} first{tid goid begin_ns site stack[]}
 //            second{…}. time and comm are of the second, who came in while the first was inside.
 //   doubling event time pid comm exe runtime version map{} old_slots new_slots splits begin_ns
