@@ -79,7 +79,7 @@ Result<Watcher::PlannedProcess> Watcher::plan_process(const Process& process) {
   for (const MappedFile& mapped : process.files) {
     auto file = open_mapped_file(process, mapped);
     const bool is_exe = &mapped == &process.files.front();
-    if (!file && is_exe) refused = file.error();
+    if (!file && (is_exe || file.error().kind == ErrorKind::kSystem)) refused = file.error();
     if (!file) {
       unreadable.push_back(std::move(file).error());
       continue;

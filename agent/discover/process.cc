@@ -77,9 +77,18 @@ bool is_file(int fd, uint64_t inode) {
 // Opens for reading what `path` stands for, if it is that file: a pipe must not hold the agent up,
 // and merely opening a device may do something.
 UniqueFd open_if_file(UniqueFd path, uint64_t inode) {
-  if (!path.valid() || !is_file(path.get(), inode)) return {};
+  if (!path.valid()) return {};
+  if (!is_file(path.get(), inode)) {
+    errno = ESTALE;
+    return {};
+  }
   const std::string link = "/proc/self/fd/" + std::to_string(path.get());
   return UniqueFd(::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+}
+
+// Says nothing of the file: later there may be enough again.
+bool is_shortage(int errno_value) {
+  return errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOMEM;
 }
 
 // Asked of the kernel itself: that /proc has no such folder may be the fault of /proc.
@@ -178,16 +187,23 @@ bool is_running(pid_t pid, uint64_t start_ticks) {
 }
 
 Result<UniqueFd> open_mapped_file(const Process& process, const MappedFile& file) {
+  int shortage = 0;
+  const auto open_if_it = [&](UniqueFd path) {
+    UniqueFd fd = open_if_file(std::move(path), file.inode);
+    if (!fd.valid() && is_shortage(errno)) shortage = errno;
+    return fd;
+  };
   if (!file.deleted) {
-    UniqueFd fd = open_if_file(open_in_root(process.pid, file.path), file.inode);
+    UniqueFd fd = open_if_it(open_in_root(process.pid, file.path));
     if (fd.valid()) return fd;
   }
   std::vector<std::string> links = {proc_path(process.pid, "map_files/" + file.range)};
   if (file.path == process.exe) links.push_back(proc_path(process.pid, "exe"));
   for (const std::string& link : links) {
-    UniqueFd fd = open_if_file(UniqueFd(::open(link.c_str(), O_PATH | O_CLOEXEC)), file.inode);
+    UniqueFd fd = open_if_it(UniqueFd(::open(link.c_str(), O_PATH | O_CLOEXEC)));
     if (fd.valid()) return fd;
   }
+  if (shortage != 0) return system_error(file.path, shortage);
   return Error{ErrorKind::kNotFound, file.path + ": the file that pid " +
                                          std::to_string(process.pid) +
                                          " has mapped can no longer be opened"};

@@ -64,8 +64,8 @@ bool is_running(pid_t pid, uint64_t start_ticks);
 // Opens the file for reading below /proc/PID/root (RESOLVE_IN_ROOT, no magic links, regular files
 // only); one that was deleted or replaced by the mapping itself (/proc/PID/map_files, which takes
 // CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), the executable by /proc/PID/exe. The opened file is the
-// mapped one: its inode is compared and kNotFound returned if the path now leads
-// elsewhere.
+// mapped one: its inode is compared and kNotFound returned if the path now leads elsewhere; kSystem
+// when there are no descriptors or no memory to open any.
 Result<UniqueFd> open_mapped_file(const Process& process, const MappedFile& file);
 
 }  // namespace mapscope

@@ -115,17 +115,31 @@ size_t count_open_files(pid_t pid) {
                                            std::filesystem::directory_iterator()));
 }
 
+// Some that it opens while it attaches come after it has said so, or go again.
+size_t count_lasting_files(pid_t pid) {
+  constexpr int kLooks = 50;
+  size_t count = 0;
+  int same = 0;
+  EXPECT_TRUE(poll_until([&] {
+    const size_t now = count_open_files(pid);
+    same = now == count ? same + 1 : 0;
+    count = now;
+    return same == kLooks;
+  }));
+  return count;
+}
+
 void exhaust_descriptors(Scene& scene) {
   LiveTarget& first = scene.add_watched("first", kLoad);
   const pid_t pid = scene.agent().process().pid();
   rlimit before{};
   ASSERT_EQ(::prlimit(pid, RLIMIT_NOFILE, nullptr, &before), 0);
   // Enough to be asked and to look at a process, too few for probes.
-  const rlim_t few = count_open_files(pid) + 4;
+  const rlim_t few = count_lasting_files(pid) + 4;
   const rlimit tight{few, before.rlim_max};
   ASSERT_EQ(::prlimit(pid, RLIMIT_NOFILE, &tight, nullptr), 0);
   LiveTarget& refused = scene.add("refused", kLoad);
-  ASSERT_TRUE(scene.await_said("Too many open files"));
+  ASSERT_TRUE(scene.await_said("Too many open files")) << scene.agent().process().err().text();
   EXPECT_GE(scene.agent().metric("mapscope_attach_errors_total"), 1U);
   EXPECT_EQ(refused.run(), 0);
   scene.expect_run(first);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +150,25 @@ TEST_F(MappedFileOpening, ReplacedExecutableIsTheOldFile) {
   struct stat opened {};
   ASSERT_EQ(::fstat(file->get(), &opened), 0);
   EXPECT_EQ(opened.st_ino, process->files.front().inode);
+}
+
+// It may be opened later; one that is gone may not.
+TEST_F(MappedFileOpening, WantOfDescriptorsIsNotSaidOfTheFile) {
+  const auto process = read_process(::getpid());
+  ASSERT_TRUE(process.ok());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = ::dup(STDIN_FILENO);
+  ::close(lowest);
+  for (const int left : {0, 1}) {
+    const rlimit few{static_cast<rlim_t>(lowest + left), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    const auto file = open_mapped_file(*process, process->files.front());
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(file.ok());
+    EXPECT_EQ(file.error().kind, ErrorKind::kSystem) << left;
+    EXPECT_TRUE(file.error().text.ends_with(": Too many open files")) << file.error().text;
+  }
 }
 
 TEST_F(MappedFileOpening, PipeInPlaceOfALibraryIsRefusedWithoutWaiting) {
