@@ -93,9 +93,29 @@ void Discovery::consider(pid_t pid, bool again, bool drained) {
   }
   Seen& seen = seen_[pid];
   seen = {.glimpse = std::move(*glimpse), .looked_ns = looked_ns};
-  seen.wanted = is_named(pid, seen.glimpse.start_ticks) || is_of_command(pid) ||
-                selection_.matches(seen.glimpse.exe, seen.glimpse.comm);
+  if (!is_wanted(pid, seen)) return;
+  settle(pid, seen);
+  seen.wanted = is_wanted(pid, seen);
   if (seen.wanted) watch(pid, seen);
+}
+
+bool Discovery::is_wanted(pid_t pid, const Seen& seen) const {
+  return is_named(pid, seen.glimpse.start_ticks) || is_of_command(pid) ||
+         selection_.matches(seen.glimpse.exe, seen.glimpse.comm);
+}
+
+// Else the record of an exec that came in the middle of a look is taken for one that came after it,
+// and the program that was attached already is attached again.
+void Discovery::settle(pid_t pid, Seen& seen) {
+  constexpr int kMaxLooks = 8;
+  for (int look = 0; look < kMaxLooks; ++look) {
+    const uint64_t looked_ns = monotonic_now_ns();
+    auto glimpse = glimpse_process(pid);
+    if (!glimpse) return;
+    seen.looked_ns = looked_ns;
+    if (*glimpse == seen.glimpse) return;
+    seen.glimpse = std::move(*glimpse);
+  }
 }
 
 void Discovery::watch(pid_t pid, Seen& seen) {
@@ -109,6 +129,7 @@ void Discovery::watch(pid_t pid, Seen& seen) {
   seen.again = seen.no_map = false;
   if (target) {
     seen.target = (*target)->id;
+    if ((*target)->exe != seen.glimpse.exe) settle(pid, seen);
     if (named || is_of_command(pid)) note_watched();
     on_target_(**target);
     return consider_children(pid);

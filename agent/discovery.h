@@ -90,6 +90,10 @@ class Discovery {
   void scan(bool again);
   // Looks at a process that may be new, or another program than before.
   void consider(pid_t pid, bool again, bool drained = false);
+  // Looks again until the process stays the same, so that looked_ns is a time when it was that
+  // program already.
+  static void settle(pid_t pid, Seen& seen);
+  [[nodiscard]] bool is_wanted(pid_t pid, const Seen& seen) const;
   void watch(pid_t pid, Seen& seen);
   void tell(pid_t pid, const Seen& seen, const Error& error);
   void tell_named(pid_t pid, const Error& error);
