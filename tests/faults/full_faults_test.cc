@@ -3,6 +3,7 @@
 // limits are small so that it takes little. That of map types is met by Go programs only, in
 // tests/go_live/inserts_test.cc.
 #include "tests/faults/fault.h"
+#include "tests/support/poll.h"
 
 namespace mapscope::test {
 namespace {
@@ -32,9 +33,12 @@ void fill_open_resizes(Scene& scene) {
 void fill_targets(Scene& scene) {
   LiveTarget& target = scene.add("victim", {"--inserts", "20000"});
   ASSERT_TRUE(scene.await_said("more than 1 targets at once"));
+  // Metrics show it at the next tick, and no longer when it has ended.
+  EXPECT_TRUE(poll_until([&] {
+    return scene.agent().metric("mapscope_unsupported_targets", {"reason=\"too_many\""}) == 1;
+  }));
   EXPECT_EQ(target.run(), 0);
   EXPECT_EQ(scene.agent().metric("mapscope_attach_errors_total", {"reason=\"too_many\""}), 1U);
-  EXPECT_EQ(scene.agent().metric("mapscope_unsupported_targets", {"reason=\"too_many\""}), 1U);
   EXPECT_TRUE(scene.agent().growths(target.pid()).empty());
 }
 
