@@ -129,6 +129,12 @@ class Churn {
       EXPECT_EQ(difference(process.target->truth().growths, growths), "");
     }
   }
+  // An agent that is late after Ctrl-C resolves no more call sites.
+  void await_told(LiveAgent& agent) const {
+    for (const Process& process : ended_) {
+      EXPECT_TRUE(poll_until([&] { return times(agent, "gone", process.target->pid()) > 0; }));
+    }
+  }
   [[nodiscard]] size_t running() const { return processes_.size(); }
   [[nodiscard]] size_t started() const { return started_; }
   [[nodiscard]] size_t ended() const { return ended_.size(); }
@@ -183,6 +189,7 @@ TEST(Churn, SurvivorsAreCountedAndNothingLeaks) {
   }
   // Half of what is left lives on to the end of the agent.
   while (churn.running() > wanted / 2) churn.finish(agent, 0);
+  churn.await_told(agent);
   std::printf(
       "%zu processes of %zu binaries, ready after %.2f s; %zu started in all, %zu compared; "
       "agent: %lu s of CPU in %.0f s, resident KiB:",

@@ -148,11 +148,11 @@ class Bursts {
              std::string::npos;
     });
   }
-  // Once all growths are known there is none under way.
+  // Once all growths are counted there is none under way.
   [[nodiscard]] uint64_t settled(const std::string& name, const std::string& label,
                                  const char* value) {
     EXPECT_TRUE(
-        poll_until([&] { return metric("mapscope_records_total", "type", "resize") == growths_; }));
+        poll_until([&] { return host_.agent().metric("mapscope_resizes_total") == growths_; }));
     return metric(name, label, value);
   }
 

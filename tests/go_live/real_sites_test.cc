@@ -33,9 +33,8 @@ struct Seen {
   std::set<Site> sites;
 };
 
-// The budget is the default one, which is not that of other tests.
 Seen watch(const std::vector<std::string>& options, const std::vector<std::string>& command) {
-  std::vector<std::string> arguments = {"--follow", "--overhead-budget", "1%"};
+  std::vector<std::string> arguments = {"--follow"};
   arguments.insert(arguments.end(), options.begin(), options.end());
   arguments.emplace_back("--");
   arguments.insert(arguments.end(), command.begin(), command.end());
@@ -55,10 +54,11 @@ Seen watch(const std::vector<std::string>& options, const std::vector<std::strin
   return seen;
 }
 
-// `longer`: options of the run that every line must be known of.
+// With the default budget, which is not that of other tests. `longer`: options of the run that
+// every line must be known of, which is watched from the beginning to the end.
 void expect_lines(const std::vector<std::string>& command, size_t fewest,
-                  const std::vector<std::string>& options = {},
-                  std::vector<std::string> longer = {}) {
+                  std::vector<std::string> options = {}, std::vector<std::string> longer = {}) {
+  options.insert(options.end(), {"--overhead-budget", "1%"});
   longer.insert(longer.end(), {"--stacks-per-second", "1000000"});
   const Seen seen = watch(options, command);
   // The last growth of a map does not end in every run: a site that was not met may be the next
