@@ -79,7 +79,9 @@ Result<Watcher::PlannedProcess> Watcher::plan_process(const Process& process) {
   for (const MappedFile& mapped : process.files) {
     auto file = open_mapped_file(process, mapped);
     const bool is_exe = &mapped == &process.files.front();
-    if (!file && (is_exe || file.error().kind == ErrorKind::kSystem)) refused = file.error();
+    // For want of descriptors, say: whatever it holds, a later look may open it.
+    if (!file && file.error().kind == ErrorKind::kSystem) return std::move(file).error();
+    if (!file && is_exe) refused = file.error();
     if (!file) {
       unreadable.push_back(std::move(file).error());
       continue;
